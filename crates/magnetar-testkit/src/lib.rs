@@ -1,0 +1,29 @@
+//! What every store of Magnetar must do, as tests that any backend can run.
+//!
+//! A backend's test is a `main` of five lines, with `harness = false`:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! fn main() -> ExitCode {
+//!     magnetar_testkit::main("mine", || todo!("a harness that opens a fresh store"))
+//! }
+//! ```
+//!
+//! Each law is a test of its own, named after the promise it holds.
+
+mod clock;
+mod embedded;
+mod harness;
+mod law;
+mod laws;
+pub mod model;
+mod mortal;
+
+pub use crate::{
+    clock::ManualClock,
+    embedded::{EmbeddedHarness, Source},
+    harness::{Harness, World},
+    law::{Law, main},
+    laws::all as laws,
+};
