@@ -45,6 +45,8 @@ pub enum Event {
     Redrive,
     /// It is to be done once more although it ended, with fresh budgets.
     Reopen,
+    /// It is made to wait for one more chunk.
+    Depend,
 }
 
 impl fmt::Display for Event {
@@ -62,6 +64,7 @@ impl fmt::Display for Event {
             Self::Skip => "skip",
             Self::Redrive => "redrive",
             Self::Reopen => "reopen",
+            Self::Depend => "new dependency",
         })
     }
 }
@@ -175,6 +178,7 @@ impl Standing {
         }
         let mut next = *self;
         match event {
+            Event::Depend => {}
             Event::Claim => next.status = JobStatus::Processing,
             Event::Complete => next.status = JobStatus::Done,
             Event::GiveUp => next.status = JobStatus::Failed,

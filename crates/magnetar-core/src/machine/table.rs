@@ -22,7 +22,7 @@ pub struct Step {
 }
 
 const fn step(from: JobStatus, event: Event, to: &'static [JobStatus], note: &'static str) -> Step {
-    Step { from, event, to, unblocked: matches!(from, Pending) && !matches!(event, Event::Skip), note }
+    Step { from, event, to, unblocked: matches!(from, Pending) && !matches!(event, Event::Skip | Event::Depend), note }
 }
 
 /// Every legal step of a chunk. What is not here is refused, and changes nothing.
@@ -32,6 +32,7 @@ pub const STEPS: &[Step] = &[
     step(Pending, Event::GiveUp, &[Failed], "a mark that claims and ends in one step"),
     step(Pending, Event::Cancel, &[Cancelled], "a mark that claims and ends in one step"),
     step(Pending, Event::Skip, &[Skipped], "a dependency ended badly and the job says `skip`"),
+    step(Pending, Event::Depend, &[Pending], "it is blocked, or skipped at once where the dependency is bad already and the job says `skip`"),
     step(Processing, Event::Complete, &[Done], "the fence holds"),
     step(Processing, Event::Fail, &[Pending, Failed], "one failure more; Failed when that spends the budget, else Pending after the backoff"),
     step(Processing, Event::TimeOut, &[Pending, Failed], "the attempt's deadline has passed; counts as a failure"),

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const EVENTS: [Event; 12] = [
+const EVENTS: [Event; 13] = [
     Event::Claim,
     Event::Complete,
     Event::Fail,
@@ -19,6 +19,7 @@ const EVENTS: [Event; 12] = [
     Event::Skip,
     Event::Redrive,
     Event::Reopen,
+    Event::Depend,
 ];
 
 fn rules(on_failure: OnFailure) -> Rules {

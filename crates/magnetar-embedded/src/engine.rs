@@ -1,0 +1,189 @@
+//! The engine: applies groups to tables under the rules of the core, with no thread, clock or lock of its own.
+
+mod chunk;
+mod claim;
+mod finish;
+mod graph;
+mod insert;
+mod job;
+mod mark;
+mod record;
+mod release;
+mod reopen;
+mod session;
+mod upkeep;
+
+use std::collections::HashMap;
+
+use magnetar_core::{Group, Op, Rejection, Reply, Result, SessionId, Timestamp, Token};
+
+pub(crate) use self::chunk::{Count, tally_place};
+use self::upkeep::Upkeep;
+use crate::{
+    backend::{Flush, View},
+    key::Spot,
+    locks::Locks,
+    options::Options,
+    stop::Stop,
+    txn::Txn,
+    writes::Writes,
+};
+
+/// One handle's engine.
+pub(crate) struct Engine {
+    options: Options,
+    session: SessionId,
+    renewed_at: Timestamp,
+    upkept_at: Timestamp,
+    /// When something is due next, as far as this handle knows.
+    due_at: Option<Timestamp>,
+    /// Whether ends may still have to be told, or leases taken back.
+    has_backlog: bool,
+    /// Whether rows of deleted jobs are still there.
+    has_purge: bool,
+    /// What this handle claimed and nobody has ended in good order: marks of these chunks are under these tokens.
+    held: HashMap<Spot, Token>,
+    locks: Box<dyn Locks>,
+    /// Sessions that are gone once the transaction is committed.
+    buried: Vec<SessionId>,
+}
+
+/// What a transaction comes to.
+pub(crate) struct Applied {
+    /// For each group its outcome; none for one that must be applied again in the next transaction.
+    pub(crate) outcomes: Vec<Option<Result<Vec<Reply>, Rejection>>>,
+    pub(crate) writes: Writes,
+    pub(crate) flush: Flush,
+    /// Whether something may have become claimable.
+    pub(crate) wakes: bool,
+}
+
+/// Everything an op works with.
+pub(crate) struct Step<'a, 'v> {
+    pub(crate) txn: &'a mut Txn<'v>,
+    engine: &'a mut Engine,
+    now: Timestamp,
+    undo_held: Vec<(Spot, Option<Token>)>,
+    /// How many more rows upkeep may touch in this transaction.
+    budget: usize,
+    wakes: bool,
+    /// Whether a claim of the group came up empty.
+    starved: bool,
+    has_session: bool,
+}
+
+impl Engine {
+    /// Applies groups as one transaction, in their order, each wholly or not at all.
+    pub(crate) fn apply(&mut self, view: &dyn View, groups: &[&Group], now: Timestamp) -> Result<Applied> {
+        let mut txn = Txn::new(view);
+        let mut step = Step::new(&mut txn, self, now);
+        let mut is_upkept = step.is_upkeep_due();
+        if is_upkept {
+            step.bounded_upkeep()?;
+        }
+        let mut outcomes = Vec::with_capacity(groups.len());
+        for group in groups {
+            let mut outcome = step.group(group)?;
+            if outcome.is_ok() && step.starved && (!is_upkept || step.engine.has_backlog) {
+                // Before a claim comes back empty, everything that could fill it is done; the group then runs again.
+                step.undo();
+                step.bounded_upkeep()?;
+                is_upkept = true;
+                outcome = step.group(group)?;
+                if outcome.is_ok() && step.starved && step.engine.has_backlog && group.iter().all(Op::is_claim) {
+                    step.undo();
+                    outcomes.push(None);
+                    continue;
+                }
+            }
+            outcomes.push(Some(outcome));
+        }
+        let wakes = step.wakes;
+        let flush = if groups.iter().all(|group| group.iter().all(Op::is_claim)) { Flush::Unsynced } else { Flush::Synced };
+        Ok(Applied { outcomes, writes: txn.into_writes(), flush, wakes })
+    }
+
+    /// To be called once the writes are committed.
+    pub(crate) fn committed(&mut self) {
+        for session in self.buried.drain(..) {
+            self.locks.bury(session);
+        }
+    }
+
+    /// Whether another transaction should follow at once, to go on with what the last one left.
+    pub(crate) fn has_backlog(&self) -> bool {
+        self.has_backlog || self.has_purge
+    }
+
+    /// When the engine wants to be called again, if nothing else happens.
+    pub(crate) fn due_at(&self) -> Timestamp {
+        let upkeep = self.upkept_at.after(self.options.upkeep_every);
+        self.due_at.map_or(upkeep, |due| due.min(upkeep))
+    }
+}
+
+impl Step<'_, '_> {
+    /// Runs a group, and takes it back where it is refused.
+    fn group(&mut self, group: &Group) -> Result<Result<Vec<Reply>, Rejection>> {
+        self.txn.begin_group();
+        self.undo_held.clear();
+        self.starved = false;
+        let replies = magnetar_core::check_group(group).map_err(Stop::from).and_then(|()| group.iter().map(|op| self.op(op)).collect());
+        match replies {
+            Ok(replies) => Ok(Ok(replies)),
+            Err(stop) => {
+                self.undo();
+                match stop {
+                    Stop::Reject(rejection) => Ok(Err(rejection)),
+                    Stop::Fault(error) => Err(error),
+                }
+            }
+        }
+    }
+
+    fn undo(&mut self) {
+        self.txn.undo_group();
+        while let Some((spot, token)) = self.undo_held.pop() {
+            match token {
+                Some(token) => self.engine.held.insert(spot, token),
+                None => self.engine.held.remove(&spot),
+            };
+        }
+        // A session that was opened in the group is gone with it; the next claim opens it again.
+        self.has_session = false;
+        // So are ends that were told in it.
+        self.engine.has_backlog = true;
+    }
+
+    fn op(&mut self, op: &Op) -> Result<Reply, Stop> {
+        match op {
+            Op::EnsureJob { job, spec } => self.ensure_job(job, spec),
+            Op::Insert { job, chunks } => self.insert(job, chunks).map(Reply::Inserted),
+            Op::Claim(claim) => self.claim(claim).map(Reply::Claimed),
+            Op::Complete { fence, result, checksum } => self.complete(fence, result, checksum.as_deref()),
+            Op::Fail { fence, error } => self.fail(fence, error),
+            Op::Release { fence } => self.release(fence),
+            Op::Check { fence } => self.check(fence),
+            Op::Park { fence, until } => self.park(fence, until),
+            Op::Mark { job, update } => self.mark(*job, update),
+            Op::Depend { job, chunk, on } => self.depend(*job, *chunk, on),
+            Op::Reopen { job, chunks } => self.reopen(*job, chunks).map(Reply::Reopened),
+            Op::Pause { job } => self.set_paused(*job, true),
+            Op::Resume { job } => self.set_paused(*job, false),
+            Op::DeleteJob { job } => self.delete_job(*job),
+            Op::PutRecord { space, key, value, expect } => self.put_record(space, key, value.as_deref(), *expect),
+            Op::Prune { job, ended_before, after, limit } => self.prune(*job, *ended_before, *after, *limit).map(Reply::Pruned),
+            Op::Reap => self.upkeep(Upkeep::Whole).map(|chunks| Reply::Reaped { chunks }),
+            _ => Err(Rejection::invalid("this store is older than the op it was asked for").into()),
+        }
+    }
+
+    /// Notes what this handle holds, or no longer does.
+    fn hold(&mut self, spot: Spot, token: Option<Token>) {
+        let before = match token {
+            Some(token) => self.engine.held.insert(spot, token),
+            None => self.engine.held.remove(&spot),
+        };
+        self.undo_held.push((spot, before));
+    }
+}

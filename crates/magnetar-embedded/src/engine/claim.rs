@@ -1,0 +1,97 @@
+//! Claims: from ready to lease, without touching the chunk's own row.
+
+use std::time::Duration;
+
+use magnetar_core::{
+    Claim, JobState, Rejection, Token, limits,
+    machine::{Event, Standing},
+};
+
+use super::{Step, chunk::Piece};
+use crate::{
+    key::{self, Spot},
+    look::{self, FoundJob},
+    row::LeaseRow,
+    stop::Stop,
+    txn::Head,
+};
+
+/// The fewest rows of a lane that are read ahead.
+const AHEAD_MIN: usize = 16;
+
+impl Step<'_, '_> {
+    /// Takes the most urgent chunks of the lanes.
+    pub(super) fn claim(&mut self, claim: &Claim) -> Result<Vec<JobState>, Stop> {
+        let lanes = self.open_lanes(claim)?;
+        let mut taken = Vec::new();
+        while taken.len() < claim.limit {
+            let ahead = (claim.limit - taken.len()).max(AHEAD_MIN);
+            let Some((job, (_, chunk, ready_key))) = self.most_urgent(&lanes, ahead)? else { break };
+            let job = job.clone();
+            let piece = self.ready_piece(Spot { job: job.no, chunk }, &job.row)?;
+            if key::ready(job.no, &piece.row.lane, piece.row.priority, chunk) != ready_key {
+                return Err(Stop::corrupt(crate::table::Table::Ready, &ready_key, "is not where its chunk belongs"));
+            }
+            taken.push(self.lease(piece)?);
+        }
+        self.starved |= taken.is_empty();
+        Ok(taken)
+    }
+
+    /// The lanes that may give something, with their jobs.
+    fn open_lanes(&self, claim: &Claim) -> Result<Vec<(FoundJob, Vec<u8>)>, Stop> {
+        let mut lanes = Vec::with_capacity(claim.lanes.len());
+        for lane in &claim.lanes {
+            if let Some(job) = look::job(self.txn, lane.job)?.filter(|job| !job.row.paused) {
+                let prefix = key::lane(job.no, &lane.name);
+                lanes.push((job, prefix));
+            }
+        }
+        Ok(lanes)
+    }
+
+    /// Larger priority, then the lane named first, then the lowest id.
+    fn most_urgent<'l>(&mut self, lanes: &'l [(FoundJob, Vec<u8>)], ahead: usize) -> Result<Option<(&'l FoundJob, Head)>, Stop> {
+        let mut best: Option<(&FoundJob, Head)> = None;
+        for (job, lane) in lanes {
+            if let Some(head) = self.txn.head(lane, ahead)?
+                && best.as_ref().is_none_or(|(_, (urgency, ..))| head.0 < *urgency)
+            {
+                best = Some((job, head));
+            }
+        }
+        Ok(best)
+    }
+
+    /// Hands a chunk to this handle's session.
+    pub(super) fn lease(&mut self, mut piece: Piece) -> Result<JobState, Stop> {
+        self.take(&mut piece)?;
+        self.settle(&piece)?;
+        look::state(self.txn, piece.job_id, piece.spot, piece.row, piece.lease)
+    }
+
+    /// Gives a chunk a new token and a lease of this handle's session; nothing of it is written yet.
+    pub(super) fn take(&mut self, piece: &mut Piece) -> Result<(), Stop> {
+        self.ensure_session()?;
+        let token = self.next_token()?;
+        let standing: Standing =
+            piece.standing().step(Event::Claim, &piece.rules(), self.now, 0).map_err(|refusal| piece.refused(refusal, Event::Claim))?;
+        piece.row.stand(standing);
+        let deadline = piece.row.timeout_millis.map(|millis| self.now.after(Duration::from_millis(millis)));
+        piece.lease = Some(LeaseRow { token, session: self.engine.session, claimed_at: self.now, deadline });
+        self.hold(piece.spot, Some(token));
+        Ok(())
+    }
+
+    /// The next token: larger than every one before, with the store's generation in its high bits.
+    fn next_token(&mut self) -> Result<Token, Stop> {
+        let mut meta = self.txn.meta()?;
+        let next = (meta.last_token + 1).max(u64::from(meta.generation) << 32);
+        if next > limits::ID_MAX {
+            return Err(Rejection::Exhausted { what: "tokens".to_owned() }.into());
+        }
+        meta.last_token = next;
+        self.txn.put_meta(&meta);
+        Token::new(next).ok_or_else(|| Rejection::Exhausted { what: "tokens".to_owned() }.into())
+    }
+}

@@ -1,0 +1,42 @@
+//! Why a group stops in the middle: the machine refuses it, or the store cannot go on.
+
+use magnetar_core::{Error, Rejection};
+
+use crate::table::Table;
+
+/// The way out of a group.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// This group changes nothing; others go on.
+    Reject(Rejection),
+    /// The backend failed; the whole transaction is given up.
+    Fault(Error),
+}
+
+impl Stop {
+    /// Stored data that does not verify, or does not fit together.
+    pub(crate) fn corrupt(table: Table, key: &[u8], what: &str) -> Self {
+        let hex: String = key.iter().take(64).map(|byte| format!("{byte:02x}")).collect();
+        Self::Reject(Rejection::corrupt(format!("row {hex} of table {} {what}; audit the job, or restore the store", table.name())))
+    }
+
+    /// The error of a read, which has no group to reject.
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::Reject(rejection) => rejection.into(),
+            Self::Fault(error) => error,
+        }
+    }
+}
+
+impl From<Rejection> for Stop {
+    fn from(rejection: Rejection) -> Self {
+        Self::Reject(rejection)
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Fault(error)
+    }
+}
