@@ -168,7 +168,8 @@ impl NewChunk {
                 return Err(Rejection::invalid(format!("{} depends on itself", name())));
             }
         }
-        let too_large = |what: &str, size: usize, max: usize| Rejection::limit(&format!("{what} of {} in bytes", name()), size, max);
+        let too_large =
+            |what: &str, size: usize, max: usize| Rejection::limit(&format!("{what} of {} in bytes", name()), size, max);
         too_large("the payload", self.payload.len(), limits::PAYLOAD_BYTES_MAX)?;
         too_large("the extra", self.extra.as_json().len(), limits::EXTRA_BYTES_MAX)?;
         too_large("the checksum", self.checksum.as_ref().map_or(0, String::len), limits::CHECKSUM_BYTES_MAX)?;

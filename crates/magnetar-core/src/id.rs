@@ -148,7 +148,10 @@ pub enum JobRef {
 /// Refuses a chunk id that some backend could not hold.
 pub(crate) fn check_chunk_id(chunk: ChunkId) -> Result<(), Rejection> {
     if chunk > limits::ID_MAX {
-        return Err(Rejection::invalid(format!("chunk id {chunk} is beyond {}, the largest id a store can hold", limits::ID_MAX)));
+        return Err(Rejection::invalid(format!(
+            "chunk id {chunk} is beyond {}, the largest id a store can hold",
+            limits::ID_MAX
+        )));
     }
     Ok(())
 }

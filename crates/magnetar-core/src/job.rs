@@ -77,7 +77,15 @@ pub struct Job {
 impl Job {
     /// A job of this id, with no name and nothing in it; a backend fills in the rest.
     pub fn new(id: JobId, options: JobOptions, created_at: Timestamp) -> Self {
-        Self { id, name: None, kind: String::new(), options, paused: false, created_at, stats: JobStats { job_id: id, ..JobStats::default() } }
+        Self {
+            id,
+            name: None,
+            kind: String::new(),
+            options,
+            paused: false,
+            created_at,
+            stats: JobStats { job_id: id, ..JobStats::default() },
+        }
     }
 }
 

@@ -60,7 +60,9 @@ impl RetryPolicy {
     pub fn wait(&self, fails: u32, seed: u64) -> Duration {
         let first = millis(self.first_wait);
         let grown = match self.backoff {
-            Backoff::Exponential => 1_u64.checked_shl(fails.saturating_sub(1)).map_or(u64::MAX, |factor| first.saturating_mul(factor)),
+            Backoff::Exponential => {
+                1_u64.checked_shl(fails.saturating_sub(1)).map_or(u64::MAX, |factor| first.saturating_mul(factor))
+            }
             Backoff::Linear => first.saturating_mul(u64::from(fails.max(1))),
             Backoff::Fixed => first,
         };
@@ -132,7 +134,8 @@ mod tests {
     #[test]
     fn jitter_spreads_over_both_sides() {
         let policy = RetryPolicy { jitter: 0.5, ..RetryPolicy::default() };
-        let (below, above): (Vec<_>, Vec<_>) = (0..1000).map(|seed| policy.wait(1, seed)).partition(|wait| wait.as_millis() < 1000);
+        let (below, above): (Vec<_>, Vec<_>) =
+            (0..1000).map(|seed| policy.wait(1, seed)).partition(|wait| wait.as_millis() < 1000);
         assert!(below.len() > 400 && above.len() > 400, "{} below, {} above", below.len(), above.len());
     }
 }

@@ -339,7 +339,13 @@ pub trait JobStore: Send + Sync {
     }
 
     /// Lists a page of chunks by id.
-    async fn chunks(&self, job_id: JobId, filter: Filter, after: Option<ChunkId>, limit: usize) -> Result<Page<JobState, ChunkId>> {
+    async fn chunks(
+        &self,
+        job_id: JobId,
+        filter: Filter,
+        after: Option<ChunkId>,
+        limit: usize,
+    ) -> Result<Page<JobState, ChunkId>> {
         match self.read(Query::Chunks { job: job_id, filter, after, limit }).await? {
             Answer::Chunks(page) => Ok(page),
             other => Err(unexpected(other)),

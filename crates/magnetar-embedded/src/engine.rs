@@ -32,6 +32,21 @@ use crate::{
 /// One handle's engine.
 pub(crate) struct Engine {
     options: Options,
+    state: State,
+    /// The state before the transaction that is being prepared.
+    before: State,
+    /// What this handle claimed and nobody has ended in good order: marks of these chunks are under these tokens.
+    held: HashMap<Spot, Token>,
+    /// What `held` was, change by change, since the last commit.
+    undo_held: Vec<(Spot, Option<Token>)>,
+    locks: Box<dyn Locks>,
+    /// Sessions that are gone once the transaction is committed.
+    buried: Vec<SessionId>,
+}
+
+/// What a handle knows beside the tables.
+#[derive(Clone, Copy)]
+struct State {
     session: SessionId,
     renewed_at: Timestamp,
     upkept_at: Timestamp,
@@ -41,11 +56,6 @@ pub(crate) struct Engine {
     has_backlog: bool,
     /// Whether rows of deleted jobs are still there.
     has_purge: bool,
-    /// What this handle claimed and nobody has ended in good order: marks of these chunks are under these tokens.
-    held: HashMap<Spot, Token>,
-    locks: Box<dyn Locks>,
-    /// Sessions that are gone once the transaction is committed.
-    buried: Vec<SessionId>,
 }
 
 /// What a transaction comes to.
@@ -63,7 +73,8 @@ pub(crate) struct Step<'a, 'v> {
     pub(crate) txn: &'a mut Txn<'v>,
     engine: &'a mut Engine,
     now: Timestamp,
-    undo_held: Vec<(Spot, Option<Token>)>,
+    /// Where the group's part of the engine's `undo_held` begins.
+    group_held: usize,
     /// How many more rows upkeep may touch in this transaction.
     budget: usize,
     wakes: bool,
@@ -75,6 +86,7 @@ pub(crate) struct Step<'a, 'v> {
 impl Engine {
     /// Applies groups as one transaction, in their order, each wholly or not at all.
     pub(crate) fn apply(&mut self, view: &dyn View, groups: &[&Group], now: Timestamp) -> Result<Applied> {
+        self.before = self.state;
         let mut txn = Txn::new(view);
         let mut step = Step::new(&mut txn, self, now);
         let mut is_upkept = step.is_upkeep_due();
@@ -84,13 +96,13 @@ impl Engine {
         let mut outcomes = Vec::with_capacity(groups.len());
         for group in groups {
             let mut outcome = step.group(group)?;
-            if outcome.is_ok() && step.starved && (!is_upkept || step.engine.has_backlog) {
+            if outcome.is_ok() && step.starved && (!is_upkept || step.engine.state.has_backlog) {
                 // Before a claim comes back empty, everything that could fill it is done; the group then runs again.
                 step.undo();
                 step.bounded_upkeep()?;
                 is_upkept = true;
                 outcome = step.group(group)?;
-                if outcome.is_ok() && step.starved && step.engine.has_backlog && group.iter().all(Op::is_claim) {
+                if outcome.is_ok() && step.starved && step.engine.state.has_backlog && group.iter().all(Op::is_claim) {
                     step.undo();
                     outcomes.push(None);
                     continue;
@@ -105,20 +117,43 @@ impl Engine {
 
     /// To be called once the writes are committed.
     pub(crate) fn committed(&mut self) {
+        self.undo_held.clear();
         for session in self.buried.drain(..) {
             self.locks.bury(session);
         }
     }
 
+    /// To be called where the writes were not committed, and nothing was changed.
+    pub(crate) fn roll_back(&mut self) {
+        self.state = self.before;
+        self.undo_held(0);
+        self.buried.clear();
+    }
+
+    fn undo_held(&mut self, from: usize) {
+        for (spot, token) in self.undo_held.drain(from..).rev() {
+            match token {
+                Some(token) => self.held.insert(spot, token),
+                None => self.held.remove(&spot),
+            };
+        }
+    }
+
     /// Whether another transaction should follow at once, to go on with what the last one left.
     pub(crate) fn has_backlog(&self) -> bool {
-        self.has_backlog || self.has_purge
+        self.state.has_backlog || self.state.has_purge
+    }
+
+    /// To be called where another handle may have left something to be done.
+    pub(crate) fn expect_backlog(&mut self) {
+        self.state.has_backlog = true;
     }
 
     /// When the engine wants to be called again, if nothing else happens.
+    #[cfg(feature = "threaded")]
     pub(crate) fn due_at(&self) -> Timestamp {
-        let upkeep = self.upkept_at.after(self.options.upkeep_every);
-        self.due_at.map_or(upkeep, |due| due.min(upkeep))
+        let upkeep = self.state.upkept_at.after(self.options.upkeep_every);
+        self.state.due_at.map_or(upkeep, |due| due.min(upkeep))
     }
 }
 
@@ -126,7 +161,7 @@ impl Step<'_, '_> {
     /// Runs a group, and takes it back where it is refused.
     fn group(&mut self, group: &Group) -> Result<Result<Vec<Reply>, Rejection>> {
         self.txn.begin_group();
-        self.undo_held.clear();
+        self.group_held = self.engine.undo_held.len();
         self.starved = false;
         let replies = magnetar_core::check_group(group).map_err(Stop::from).and_then(|()| group.iter().map(|op| self.op(op)).collect());
         match replies {
@@ -143,16 +178,11 @@ impl Step<'_, '_> {
 
     fn undo(&mut self) {
         self.txn.undo_group();
-        while let Some((spot, token)) = self.undo_held.pop() {
-            match token {
-                Some(token) => self.engine.held.insert(spot, token),
-                None => self.engine.held.remove(&spot),
-            };
-        }
+        self.engine.undo_held(self.group_held);
         // A session that was opened in the group is gone with it; the next claim opens it again.
         self.has_session = false;
         // So are ends that were told in it.
-        self.engine.has_backlog = true;
+        self.engine.state.has_backlog = true;
     }
 
     fn op(&mut self, op: &Op) -> Result<Reply, Stop> {
@@ -184,6 +214,6 @@ impl Step<'_, '_> {
             Some(token) => self.engine.held.insert(spot, token),
             None => self.engine.held.remove(&spot),
         };
-        self.undo_held.push((spot, before));
+        self.engine.undo_held.push((spot, before));
     }
 }

@@ -1,7 +1,21 @@
 //! The engine that Magnetar's single-writer backends share.
+//!
+//! A backend is ordered tables of bytes with snapshots and one commit at a time ([`Backend`]); everything else is here:
+//! the rules over those tables, sessions, fences, upkeep, and two drivers. [`Store::threaded`] has a thread that writes,
+//! with group commit; [`Store::inline`] works in the thread of its caller and has no thread, clock or lock file of its
+//! own, for wasm, model checking and the exploration of schedules.
+
+#[cfg(feature = "threaded")]
+mod answer;
 mod audit;
 mod backend;
+#[cfg(feature = "threaded")]
+mod clock;
 mod engine;
+mod hint;
+#[cfg(feature = "threaded")]
+mod host;
+mod inline;
 mod key;
 mod locks;
 mod look;
@@ -9,6 +23,21 @@ mod options;
 mod read;
 mod row;
 mod stop;
+mod store;
+mod sync;
 mod table;
+#[cfg(feature = "threaded")]
+mod threaded;
 mod txn;
+mod writer;
 mod writes;
+
+#[cfg(feature = "threaded")]
+pub use crate::clock::SystemClock;
+pub use crate::{
+    backend::{Backend, Flush, Reader, Tx, View},
+    options::Options,
+    store::Store,
+    table::Table,
+    writes::Writes,
+};

@@ -22,6 +22,8 @@ pub struct Law {
 
 /// Makes laws of async functions over a world; `many` marks those that open a second handle.
 macro_rules! laws {
+    (@many many) => { true };
+    (@many) => { false };
     ($($(@$many:ident)? $name:ident),* $(,)?) => {
         &[$($crate::law::Law {
             name: stringify!($name),
@@ -29,8 +31,6 @@ macro_rules! laws {
             run: |world| Box::pin($name(world)),
         }),*]
     };
-    (@many many) => { true };
-    (@many) => { false };
 }
 pub(crate) use laws;
 

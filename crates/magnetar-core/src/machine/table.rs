@@ -27,16 +27,36 @@ const fn step(from: JobStatus, event: Event, to: &'static [JobStatus], note: &'s
 
 /// Every legal step of a chunk. What is not here is refused, and changes nothing.
 pub const STEPS: &[Step] = &[
-    step(Pending, Event::Claim, &[Processing], "a new token, a lease of the claiming session, a deadline if the chunk has a timeout"),
+    step(
+        Pending,
+        Event::Claim,
+        &[Processing],
+        "a new token, a lease of the claiming session, a deadline if the chunk has a timeout",
+    ),
     step(Pending, Event::Complete, &[Done], "a mark that claims and ends in one step"),
     step(Pending, Event::GiveUp, &[Failed], "a mark that claims and ends in one step"),
     step(Pending, Event::Cancel, &[Cancelled], "a mark that claims and ends in one step"),
     step(Pending, Event::Skip, &[Skipped], "a dependency ended badly and the job says `skip`"),
-    step(Pending, Event::Depend, &[Pending], "it is blocked, or skipped at once where the dependency is bad already and the job says `skip`"),
+    step(
+        Pending,
+        Event::Depend,
+        &[Pending],
+        "it is blocked, or skipped at once where the dependency is bad already and the job says `skip`",
+    ),
     step(Processing, Event::Complete, &[Done], "the fence holds"),
-    step(Processing, Event::Fail, &[Pending, Failed], "one failure more; Failed when that spends the budget, else Pending after the backoff"),
+    step(
+        Processing,
+        Event::Fail,
+        &[Pending, Failed],
+        "one failure more; Failed when that spends the budget, else Pending after the backoff",
+    ),
     step(Processing, Event::TimeOut, &[Pending, Failed], "the attempt's deadline has passed; counts as a failure"),
-    step(Processing, Event::LoseLease, &[Pending, Failed], "one crash more; Failed when that spends the budget, else ready at once"),
+    step(
+        Processing,
+        Event::LoseLease,
+        &[Pending, Failed],
+        "one crash more; Failed when that spends the budget, else ready at once",
+    ),
     step(Processing, Event::Release, &[Pending], "costs no budget"),
     step(Processing, Event::Park, &[Pending], "until a time, or until other chunks have ended; costs no budget"),
     step(Processing, Event::GiveUp, &[Failed], "whatever budget remains"),

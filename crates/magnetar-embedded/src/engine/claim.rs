@@ -78,7 +78,7 @@ impl Step<'_, '_> {
             piece.standing().step(Event::Claim, &piece.rules(), self.now, 0).map_err(|refusal| piece.refused(refusal, Event::Claim))?;
         piece.row.stand(standing);
         let deadline = piece.row.timeout_millis.map(|millis| self.now.after(Duration::from_millis(millis)));
-        piece.lease = Some(LeaseRow { token, session: self.engine.session, claimed_at: self.now, deadline });
+        piece.lease = Some(LeaseRow { token, session: self.engine.state.session, claimed_at: self.now, deadline });
         self.hold(piece.spot, Some(token));
         Ok(())
     }

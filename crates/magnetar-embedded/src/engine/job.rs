@@ -126,7 +126,7 @@ impl Step<'_, '_> {
         self.txn.remove(Table::Job, key::job(job.no));
         self.txn.remove(Table::Tally, key::job(job.no));
         self.txn.put(Table::Purge, key::job(job.no), &Here);
-        self.engine.has_purge = true;
+        self.engine.state.has_purge = true;
         Ok(Reply::Applied)
     }
 
@@ -170,7 +170,7 @@ impl Step<'_, '_> {
     pub(super) fn purge(&mut self) -> Result<(), Stop> {
         while self.budget > 0 {
             let Some((purge_key, _)) = look::rows::<Here>(self.txn, Table::Purge, &[], key::END, 1)?.pop() else {
-                self.engine.has_purge = false;
+                self.engine.state.has_purge = false;
                 return Ok(());
             };
             let Some(spot) = key::parse_spot(&[purge_key.as_slice(), &[0; 8]].concat()) else {

@@ -20,7 +20,7 @@ impl Step<'_, '_> {
         self.refuse_lost(&piece)?;
         let status = piece.standing().status;
         match (piece.lease, status) {
-            (Some(lease), _) if lease.session != self.engine.session => {
+            (Some(lease), _) if lease.session != self.engine.state.session => {
                 Err(Rejection::Held { job: job.row.id, chunk: update.chunk_id, session: lease.session }.into())
             }
             (_, status) if status == update.status => Ok(Reply::Marked { changed: false, fence: None }),

@@ -18,14 +18,14 @@ impl Step<'_, '_> {
     /// Notes that a chunk has ended there and its children do not know.
     pub(super) fn begin_release(&mut self, spot: Spot, status: JobStatus) {
         self.txn.put(Table::Release, key::spot(spot), &ReleaseRow { status, told: None });
-        self.engine.has_backlog = true;
+        self.engine.state.has_backlog = true;
     }
 
     /// Tells children as far as the transaction's budget goes, level after level.
     pub(super) fn drain(&mut self) -> Result<(), Stop> {
         while self.budget > 0 {
             let Some((release_key, release)) = look::rows::<ReleaseRow>(self.txn, Table::Release, &[], key::END, 1)?.pop() else {
-                self.engine.has_backlog = false;
+                self.engine.state.has_backlog = false;
                 return Ok(());
             };
             let spot = key::parse_spot(&release_key).ok_or_else(|| Stop::corrupt(Table::Release, &release_key, "has no chunk"))?;

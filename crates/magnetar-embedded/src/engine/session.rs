@@ -1,8 +1,10 @@
 //! Sessions: one per open handle, renewed by upkeep, ended by closing or by death.
 
+use std::collections::HashMap;
+
 use magnetar_core::{Error, ErrorKind, Result, SessionId, Timestamp};
 
-use super::{Engine, Step};
+use super::{Engine, State, Step};
 use crate::{
     backend::View,
     key,
@@ -32,8 +34,7 @@ impl Engine {
         let mut meta = txn.meta().map_err(Stop::into_error)?;
         meta.generation = next_generation(&meta, now)?;
         txn.put_meta(&meta);
-        let mut engine = Self {
-            options,
+        let state = State {
             session: SessionId::new(0),
             renewed_at: now,
             // The first transaction does upkeep: it takes back what dead sessions left.
@@ -41,10 +42,9 @@ impl Engine {
             due_at: None,
             has_backlog: true,
             has_purge: true,
-            held: std::collections::HashMap::new(),
-            locks,
-            buried: Vec::new(),
         };
+        let mut engine =
+            Self { options, state, before: state, held: HashMap::new(), undo_held: Vec::new(), locks, buried: Vec::new() };
         engine.begin_session(&mut txn, now).map_err(Stop::into_error)?;
         Ok((engine, txn.into_writes()))
     }
@@ -52,18 +52,19 @@ impl Engine {
     fn begin_session(&mut self, txn: &mut Txn<'_>, now: Timestamp) -> Result<(), Stop> {
         let mut meta = txn.meta()?;
         meta.last_session += 1;
-        self.session = SessionId::new(meta.last_session);
-        let lock = self.locks.take(self.session)?;
+        self.state.session = SessionId::new(meta.last_session);
+        let lock = self.locks.take(self.state.session)?;
         txn.put_meta(&meta);
-        txn.put(Table::Session, key::session(self.session), &SessionRow { until: now.after(self.options.session_ttl), lock });
-        self.renewed_at = now;
+        txn.put(Table::Session, key::session(self.state.session), &SessionRow { until: now.after(self.options.session_ttl), lock });
+        self.state.renewed_at = now;
         Ok(())
     }
 
     /// Gives back what this handle holds and ends its session. The writes must be committed.
     pub(crate) fn close(&mut self, view: &dyn View, now: Timestamp) -> Result<Writes> {
         let mut txn = Txn::new(view);
-        let session = self.session;
+        self.before = self.state;
+        let session = self.state.session;
         let mut step = Step::new(&mut txn, self, now);
         step.budget = usize::MAX;
         step.release_all_of(session).map_err(Stop::into_error)?;
@@ -102,7 +103,7 @@ impl Step<'_, '_> {
         if self.has_session {
             return Ok(());
         }
-        let session_key = key::session(self.engine.session);
+        let session_key = key::session(self.engine.state.session);
         if look::get::<SessionRow>(self.txn, Table::Session, &session_key)?.is_none() {
             self.engine.begin_session(self.txn, self.now)?;
         }
@@ -113,20 +114,20 @@ impl Step<'_, '_> {
     /// Renews this handle's session where it is time.
     pub(super) fn renew(&mut self) -> Result<(), Stop> {
         self.ensure_session()?;
-        let renewed = self.engine.renewed_at;
+        let renewed = self.engine.state.renewed_at;
         // A clock that was set back renews too.
         if self.now < renewed || self.now.since(renewed) >= self.engine.options.renew_every {
-            let session_key = key::session(self.engine.session);
+            let session_key = key::session(self.engine.state.session);
             let stored: Option<SessionRow> = look::get(self.txn, Table::Session, &session_key)?;
             let lock = stored.and_then(|row| row.lock);
             self.txn.put(Table::Session, session_key, &SessionRow { until: self.now.after(self.engine.options.session_ttl), lock });
-            self.engine.renewed_at = self.now;
+            self.engine.state.renewed_at = self.now;
         }
         Ok(())
     }
 
     /// Whether a session is gone: its time is over, or its process is.
     pub(super) fn is_dead(&mut self, id: SessionId, row: &SessionRow) -> bool {
-        id != self.engine.session && (row.until <= self.now || row.lock.is_some_and(|mark| self.engine.locks.is_free(id, mark)))
+        id != self.engine.state.session && (row.until <= self.now || row.lock.is_some_and(|mark| self.engine.locks.is_free(id, mark)))
     }
 }

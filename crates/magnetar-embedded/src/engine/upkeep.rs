@@ -29,7 +29,8 @@ pub(super) enum Upkeep {
 impl<'a, 'v> Step<'a, 'v> {
     pub(super) fn new(txn: &'a mut Txn<'v>, engine: &'a mut Engine, now: Timestamp) -> Self {
         let budget = engine.options.upkeep_rows;
-        Self { txn, engine, now, undo_held: Vec::new(), budget, wakes: false, starved: false, has_session: false }
+        let group_held = engine.undo_held.len();
+        Self { txn, engine, now, group_held, budget, wakes: false, starved: false, has_session: false }
     }
 }
 
@@ -38,29 +39,29 @@ impl Step<'_, '_> {
     pub(super) fn is_upkeep_due(&self) -> bool {
         let engine = &self.engine;
         engine.has_backlog()
-            || engine.due_at.is_some_and(|due| due <= self.now)
-            || self.now < engine.upkept_at
-            || self.now.since(engine.upkept_at) >= engine.options.upkeep_every
+            || engine.state.due_at.is_some_and(|due| due <= self.now)
+            || self.now < engine.state.upkept_at
+            || self.now.since(engine.state.upkept_at) >= engine.options.upkeep_every
     }
 
     /// Notes that something is due then.
     pub(super) fn expect_due(&mut self, at: Timestamp) {
-        self.engine.due_at = Some(self.engine.due_at.map_or(at, |due| due.min(at)));
+        self.engine.state.due_at = Some(self.engine.state.due_at.map_or(at, |due| due.min(at)));
     }
 
     /// Does as much upkeep as the transaction's budget allows. Upkeep that meets a damaged row is given up and tried
     /// again later, so that what is sound stays usable.
     pub(super) fn bounded_upkeep(&mut self) -> Result<(), magnetar_core::Error> {
         self.txn.begin_group();
-        self.undo_held.clear();
+        self.group_held = self.engine.undo_held.len();
         match self.upkeep(Upkeep::Bounded) {
             Ok(_) => Ok(()),
             Err(Stop::Fault(error)) => Err(error),
             Err(Stop::Reject(_)) => {
                 self.undo();
-                self.engine.has_backlog = false;
-                self.engine.has_purge = false;
-                self.engine.upkept_at = self.now;
+                self.engine.state.has_backlog = false;
+                self.engine.state.has_purge = false;
+                self.engine.state.upkept_at = self.now;
                 Ok(())
             }
         }
@@ -80,11 +81,11 @@ impl Step<'_, '_> {
         // What is purged is in nobody's way, so it never holds up a caller.
         self.budget = self.budget.min(budget);
         self.purge()?;
-        self.engine.has_backlog = self.budget == 0;
-        self.engine.upkept_at = self.now;
+        self.engine.state.has_backlog = self.budget == 0;
+        self.engine.state.upkept_at = self.now;
         let timer = look::first_due(self.txn, Table::Timer)?;
         let deadline = look::first_due(self.txn, Table::Deadline)?;
-        self.engine.due_at = timer.into_iter().chain(deadline).min();
+        self.engine.state.due_at = timer.into_iter().chain(deadline).min();
         Ok(taken_back)
     }
 
@@ -151,7 +152,7 @@ impl Step<'_, '_> {
 
     /// Takes back what a dead session holds of one chunk, before it is marked.
     pub(super) fn free_of_the_dead(&mut self, piece: Piece) -> Result<Piece, Stop> {
-        let Some(lease) = piece.lease.filter(|lease| lease.session != self.engine.session) else { return Ok(piece) };
+        let Some(lease) = piece.lease.filter(|lease| lease.session != self.engine.state.session) else { return Ok(piece) };
         let session = look::get(self.txn, Table::Session, &key::session(lease.session))?;
         if session.is_some_and(|row| !self.is_dead(lease.session, &row)) {
             return Ok(piece);

@@ -1,0 +1,203 @@
+//! Lock files: what the kernel tells at once when a process on this host is gone.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File, OpenOptions},
+    io,
+    path::PathBuf,
+};
+
+use magnetar_core::{Error, ErrorKind, Result, SessionId};
+
+use crate::{
+    locks::{Locks, NoLocks},
+    row::LockMark,
+};
+
+const PREFIX: &str = "session-";
+
+/// Lock files in a folder beside the store, one a session: `session-<number>`.
+pub(crate) struct FileLocks {
+    folder: PathBuf,
+    boot: u64,
+    /// Files whose locks are held here: this handle's own, and those of sessions found dead.
+    held: HashMap<SessionId, File>,
+}
+
+impl FileLocks {
+    /// Lock files in this folder; none where there is no folder, or where the host cannot tell one boot from another.
+    pub(crate) fn in_folder(folder: Option<PathBuf>) -> Box<dyn Locks> {
+        match (folder, boot()) {
+            (Some(folder), Some(boot)) => Box::new(Self { folder, boot, held: HashMap::new() }),
+            _ => Box::new(NoLocks),
+        }
+    }
+
+    fn path(&self, session: SessionId) -> PathBuf {
+        self.folder.join(format!("{PREFIX}{session}"))
+    }
+
+    fn error(&self, error: io::Error) -> Error {
+        let kind = match error.kind() {
+            io::ErrorKind::StorageFull => ErrorKind::Full,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::ReadOnly,
+            _ => ErrorKind::Unavailable,
+        };
+        Error::new(kind, format!("make a lock file in {}; the folder must be writable", self.folder.display())).with_source(error)
+    }
+
+    fn create(&self, session: SessionId) -> io::Result<File> {
+        create_private_folder(&self.folder)?;
+        // A file of this number that nobody holds was left by an open that did not commit.
+        let file = private().read(true).write(true).create(true).truncate(false).open(self.path(session))?;
+        file.try_lock().map_err(io::Error::from)?;
+        Ok(file)
+    }
+}
+
+impl Locks for FileLocks {
+    fn take(&mut self, session: SessionId) -> Result<Option<LockMark>> {
+        self.held.remove(&session);
+        let file = self.create(session).map_err(|error| self.error(error))?;
+        let mark = mark(&file, self.boot).map_err(|error| self.error(error))?;
+        self.held.insert(session, file);
+        Ok(Some(mark))
+    }
+
+    fn is_free(&mut self, session: SessionId, recorded: LockMark) -> bool {
+        if self.held.contains_key(&session) {
+            return true;
+        }
+        let Ok(file) = OpenOptions::new().read(true).write(true).open(self.path(session)) else { return false };
+        let is_recorded = mark(&file, self.boot).is_ok_and(|mark| mark == recorded);
+        let is_free = is_recorded && file.try_lock().is_ok();
+        if is_free {
+            self.held.insert(session, file);
+        }
+        is_free
+    }
+
+    fn bury(&mut self, session: SessionId) {
+        if let Some(file) = self.held.remove(&session) {
+            // Removed while its lock is held, so nobody else can have taken it for a living one. A file that stays is swept
+            // by a later open.
+            let _ = fs::remove_file(self.path(session));
+            drop(file);
+        }
+    }
+
+    fn sweep(&mut self, sessions: &[SessionId]) {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let number = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(|number| number.parse().ok());
+            let Some(session) = number.map(SessionId::new).filter(|session| !sessions.contains(session)) else { continue };
+            if let Ok(file) = OpenOptions::new().read(true).write(true).open(entry.path())
+                && file.try_lock().is_ok()
+            {
+                self.held.insert(session, file);
+                self.bury(session);
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn mark(file: &File, boot: u64) -> io::Result<LockMark> {
+    use std::os::unix::fs::MetadataExt;
+
+    let metadata = file.metadata()?;
+    Ok(LockMark { boot, device: metadata.dev(), inode: metadata.ino() })
+}
+
+#[cfg(not(unix))]
+fn mark(_file: &File, _boot: u64) -> io::Result<LockMark> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(unix)]
+fn private() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
+#[cfg(not(unix))]
+fn private() -> OpenOptions {
+    OpenOptions::new()
+}
+
+fn create_private_folder(folder: &std::path::Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A number of this boot of the host; none on systems that have no such thing to read.
+fn boot() -> Option<u64> {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).take(16).collect();
+    u64::from_str_radix(&digits, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn locks(folder: &tempfile::TempDir) -> Box<dyn Locks> {
+        FileLocks::in_folder(Some(folder.path().join("locks")))
+    }
+
+    #[test]
+    fn lock_is_free_only_once_its_holder_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (session, mut other) = (SessionId::new(7), locks(&folder));
+        let mut holder = locks(&folder);
+        let mark = holder.take(session).unwrap().unwrap();
+        assert!(!other.is_free(session, mark));
+        drop(holder);
+        assert!(other.is_free(session, mark));
+    }
+
+    #[test]
+    fn free_lock_of_another_file_or_boot_proves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let session = SessionId::new(7);
+        let mark = locks(&folder).take(session).unwrap().unwrap();
+        for other in [LockMark { boot: mark.boot ^ 1, ..mark }, LockMark { inode: mark.inode + 1, ..mark }] {
+            assert!(!locks(&folder).is_free(session, other));
+        }
+    }
+
+    #[test]
+    fn sweep_removes_what_no_session_has_and_nobody_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let (stays, held, goes) = (SessionId::new(1), SessionId::new(2), SessionId::new(3));
+        drop(locks(&folder).take(stays).unwrap());
+        drop(locks(&folder).take(goes).unwrap());
+        let mut holder = locks(&folder);
+        holder.take(held).unwrap();
+        locks(&folder).sweep(&[stays]);
+        let mut left: Vec<_> = fs::read_dir(folder.path().join("locks")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["session-1", "session-2"]);
+    }
+
+    #[test]
+    fn lock_files_are_private() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let mut holder = locks(&folder);
+        holder.take(SessionId::new(1)).unwrap();
+        let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(folder.path().join("locks")), 0o700);
+        assert_eq!(mode(folder.path().join("locks/session-1")), 0o600);
+    }
+}

@@ -1,0 +1,66 @@
+//! The inline driver: every call does its work in the thread of its caller. No thread, no clock of its own.
+
+use std::sync::Arc;
+
+use magnetar_core::{Answer, Clock, Group, Query, Rejection, Reply, Result};
+
+use crate::{
+    backend::Backend,
+    hint::Hint,
+    locks::Locks,
+    options::Options,
+    read,
+    store::closed,
+    sync::{Mutex, lock},
+    writer::{Outcome, Writer},
+};
+
+pub(crate) struct Inline {
+    /// None once closed.
+    writer: Mutex<Option<Writer>>,
+    hint: Hint,
+}
+
+impl Inline {
+    pub(crate) fn open(backend: Box<dyn Backend>, options: Options, clock: Arc<dyn Clock>, locks: Box<dyn Locks>) -> Result<Self> {
+        let writer = Writer::open(backend, options, clock, locks)?;
+        Ok(Self { writer: Mutex::new(Some(writer)), hint: Hint::default() })
+    }
+
+    pub(crate) fn submit(&self, groups: &[Group]) -> Result<Vec<Result<Vec<Reply>, Rejection>>> {
+        let mut open = lock(&self.writer);
+        let writer = open.as_mut().ok_or_else(closed)?;
+        let mut outcomes: Vec<Outcome> = groups.iter().map(|_| None).collect();
+        while outcomes.iter().any(Option::is_none) {
+            let waiting: Vec<_> = groups.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_none()).map(|(group, _)| group).collect();
+            let ran = writer.run(&waiting)?;
+            if ran.wakes {
+                self.hint.change();
+            }
+            let open = outcomes.iter_mut().filter(|outcome| outcome.is_none());
+            open.zip(ran.outcomes).for_each(|(slot, outcome)| *slot = outcome);
+        }
+        Ok(outcomes.into_iter().flatten().collect())
+    }
+
+    pub(crate) fn read(&self, query: &Query) -> Result<Answer> {
+        let mut open = lock(&self.writer);
+        let writer = open.as_mut().ok_or_else(closed)?;
+        if writer.settle()? {
+            self.hint.change();
+        }
+        let mut reader = writer.reader()?;
+        let view = reader.view()?;
+        read::answer(&*view, query)
+    }
+
+    pub(crate) async fn watch(&self, seen: u64) -> Result<u64> {
+        self.hint.watch(seen).await
+    }
+
+    pub(crate) fn close(&self) -> Result<()> {
+        let writer = lock(&self.writer).take();
+        self.hint.close();
+        writer.map_or(Ok(()), |mut writer| writer.close())
+    }
+}

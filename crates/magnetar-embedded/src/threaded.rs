@@ -1,0 +1,258 @@
+//! The threaded driver: one thread writes, some read, and answers come back through guards.
+//!
+//! The writer takes all groups that wait, applies them, commits once, and answers all (group commit). Whoever was answered
+//! first comes back first, and would start a tiny batch while the others wait a whole flush for it; so before it starts, the
+//! writer *gathers*: it waits until as many groups as last time have come, but no longer than a share of the mean batch time.
+//! A lone caller never waits.
+
+mod queue;
+mod readers;
+
+use std::{
+    sync::{Arc, Weak},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use magnetar_core::{Answer, Clock, Error, ErrorKind, Group, Op, Query, Rejection, Reply, Result};
+
+use self::{
+    queue::{Ask, Queue, Request},
+    readers::{Readers, Seen},
+};
+use crate::{
+    answer::{Lost, answer},
+    backend::Backend,
+    hint::Hint,
+    locks::Locks,
+    options::Options,
+    store::closed,
+    sync::{Mutex, lock},
+    writer::{Outcome, Writer, poisoned},
+};
+
+/// How often a read waits for ends to be told before it gives up.
+const SETTLES_MAX: usize = 1000;
+
+pub(crate) struct Threaded {
+    shared: Arc<Shared>,
+    readers: Readers,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    /// The process that opened the store. A child of a fork has the memory, but not the threads.
+    process: u32,
+}
+
+pub(crate) struct Shared {
+    queue: Queue,
+    hint: Hint,
+    /// Why nothing can be trusted any more.
+    poison: Mutex<Option<String>>,
+}
+
+/// Outcomes on their way to the caller; claims among them are released if they do not arrive.
+struct Outcomes {
+    outcomes: Vec<Result<Vec<Reply>, Rejection>>,
+    shared: Weak<Shared>,
+}
+
+/// Nothing, on its way.
+struct Told;
+
+impl Lost for Told {
+    fn lost(self) {}
+}
+
+impl Lost for Outcomes {
+    fn lost(self) {
+        let releases: Vec<Group> = claims(&self.outcomes).map(|fence| vec![Op::Release { fence }]).collect();
+        if let (Some(shared), false) = (self.shared.upgrade(), releases.is_empty()) {
+            let (nobody, _) = answer(closed);
+            shared.queue.push_own(Request::new(releases, Ask::Groups(nobody)));
+        }
+    }
+}
+
+/// The fences of everything that was claimed.
+fn claims(outcomes: &[Result<Vec<Reply>, Rejection>]) -> impl Iterator<Item = magnetar_core::Fence> {
+    outcomes.iter().flatten().flatten().flat_map(|reply| {
+        let (claimed, marked) = match reply {
+            Reply::Claimed(chunks) => (chunks.as_slice(), None),
+            Reply::Marked { fence, .. } => (&[][..], *fence),
+            _ => (&[][..], None),
+        };
+        claimed.iter().filter_map(magnetar_core::JobState::fence).chain(marked)
+    })
+}
+
+impl Threaded {
+    pub(crate) fn open(backend: Box<dyn Backend>, options: Options, clock: Arc<dyn Clock>, locks: Box<dyn Locks>) -> Result<Self> {
+        let writer = Writer::open(backend, options, Arc::clone(&clock), locks)?;
+        let shared = Arc::new(Shared { queue: Queue::new(options), hint: Hint::default(), poison: Mutex::new(None) });
+        let readers = Readers::start((0..options.readers.max(1)).map(|_| writer.reader()).collect::<Result<_>>()?)?;
+        let for_clock = Arc::downgrade(&shared);
+        // A clock that is set by hand goes on when every handle has done what the new time asks for.
+        clock.on_set(Arc::new(move || {
+            if let Some(shared) = for_clock.upgrade() {
+                shared.upkeep();
+            }
+        }));
+        let own = Arc::clone(&shared);
+        let thread = spawn("magnetar-writer", move || write(writer, &own))?;
+        Ok(Self { shared, readers, writer: Mutex::new(Some(thread)), process: std::process::id() })
+    }
+
+    /// Refuses to work for the child of a fork, or after a failure whose outcome is unknown.
+    fn check(&self) -> Result<()> {
+        if self.process != std::process::id() {
+            return Err(Error::new(ErrorKind::Forked, "use a handle of the parent process; open the store again in the child"));
+        }
+        self.shared.check()
+    }
+
+    pub(crate) async fn submit(&self, groups: Vec<Group>) -> Result<Vec<Result<Vec<Reply>, Rejection>>> {
+        self.check()?;
+        let (answerer, awaited) = answer(closed);
+        self.shared.queue.push(Request::new(groups, Ask::Groups(answerer)))?;
+        let arrived = awaited.await?;
+        Ok(arrived.outcomes)
+    }
+
+    pub(crate) async fn read(&self, query: Query) -> Result<Answer> {
+        query.check()?;
+        for _ in 0..SETTLES_MAX {
+            self.check()?;
+            match self.readers.ask(query.clone())?.await? {
+                Seen::Whole(answer) => return Ok(*answer),
+                Seen::Half => {
+                    let (answerer, awaited) = answer(closed);
+                    self.shared.queue.push(Request::new(Vec::new(), Ask::Settle(answerer)))?;
+                    awaited.await?;
+                }
+            }
+        }
+        Err(Error::new(ErrorKind::Busy, "read while so many chunks end at once; try again in a moment"))
+    }
+
+    pub(crate) async fn watch(&self, seen: u64) -> Result<u64> {
+        self.check()?;
+        self.shared.hint.watch(seen).await
+    }
+
+    pub(crate) async fn close(&self) -> Result<()> {
+        let (answerer, awaited) = answer(|| Error::new(ErrorKind::Poisoned, "close a store whose writer is gone"));
+        if !self.shared.queue.close(Request::new(Vec::new(), Ask::Close(answerer))) {
+            return Ok(());
+        }
+        let closing = awaited.await;
+        self.join();
+        closing.map(drop)
+    }
+
+    /// Closes in the caller's thread.
+    pub(crate) fn close_now(&mut self) -> Result<()> {
+        let (answerer, _) = answer(closed);
+        // A forked child has none of the threads to wait for.
+        if self.process == std::process::id() {
+            self.shared.queue.close(Request::new(Vec::new(), Ask::Close(answerer)));
+            self.join();
+        }
+        Ok(())
+    }
+
+    fn join(&self) {
+        if let Some(thread) = lock(&self.writer).take() {
+            // The thread catches panics below it; one of its own is told as an answer that never came.
+            let _ = thread.join();
+        }
+        self.readers.stop();
+    }
+}
+
+impl Shared {
+    fn check(&self) -> Result<()> {
+        lock(&self.poison).as_ref().map_or(Ok(()), |why| Err(poisoned(why)))
+    }
+
+    /// Has the writer do its upkeep, and waits for it.
+    fn upkeep(&self) {
+        let (done, wait) = std::sync::mpsc::sync_channel(1);
+        if self.queue.push_own(Request::new(Vec::new(), Ask::Upkeep(done))) {
+            // The writer may be gone before it answers; then there is nothing to wait for.
+            let _ = wait.recv();
+        }
+    }
+}
+
+/// Starts a thread with a name.
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map_err(|error| Error::new(ErrorKind::Unavailable, "start a thread for the store").with_source(error))
+}
+
+/// The writer's thread.
+fn write(mut writer: Writer, shared: &Arc<Shared>) {
+    let mut gather = queue::Gather::default();
+    loop {
+        let idle_for = if writer.has_backlog() { Duration::ZERO } else { writer.idle_for() };
+        let batch = shared.queue.take(idle_for, &gather);
+        let begin = gather.begin();
+        let groups = batch.iter().map(Request::waiting_count).sum();
+        let closing = work(&mut writer, shared, batch);
+        gather.end(begin, groups);
+        if let Some(closing) = closing {
+            closing.send(writer.close().map(|()| Told));
+            shared.hint.close();
+            return;
+        }
+    }
+}
+
+/// Applies a batch and answers it. Returns the request to close, where there was one: it is always the last.
+fn work(writer: &mut Writer, shared: &Arc<Shared>, mut batch: Vec<Request>) -> Option<queue::Closing> {
+    let waiting: Vec<&Group> = batch.iter().flat_map(Request::waiting).collect();
+    let ran = writer.run(&waiting);
+    match ran {
+        Ok(ran) => {
+            if ran.wakes {
+                shared.hint.change();
+            }
+            let mut outcomes = ran.outcomes.into_iter();
+            batch.iter_mut().for_each(|request| request.take_outcomes(&mut outcomes));
+        }
+        Err(error) => {
+            if error.kind() == ErrorKind::Poisoned || writer.is_poisoned() {
+                lock(&shared.poison).get_or_insert_with(|| error.to_string());
+            }
+            batch.iter_mut().for_each(|request| request.failed = Some((error.kind(), error.to_string())));
+        }
+    }
+    let mut closing = None;
+    let mut again = Vec::new();
+    for request in batch {
+        if request.failed.is_none() && request.waiting_count() > 0 {
+            again.push(request);
+            continue;
+        }
+        let failure = request.failed.map(|(kind, message)| Error::new(kind, message));
+        match (request.ask, failure) {
+            (Ask::Groups(answerer), Some(error)) => answerer.send(Err(error)),
+            (Ask::Groups(answerer), None) => {
+                let outcomes = request.outcomes.into_iter().flatten().collect();
+                answerer.send(Ok(Outcomes { outcomes, shared: Arc::downgrade(shared) }));
+            }
+            (Ask::Settle(answerer), Some(error)) => answerer.send(Err(error)),
+            (Ask::Settle(answerer), None) => answerer.send(writer.settle().map(|wakes| {
+                if wakes {
+                    shared.hint.change();
+                }
+                Told
+            })),
+            (Ask::Upkeep(done), _) => drop(done.send(())),
+            (Ask::Close(answerer), _) => closing = Some(answerer),
+        }
+    }
+    shared.queue.push_again(again);
+    closing
+}

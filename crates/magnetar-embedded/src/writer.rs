@@ -1,0 +1,169 @@
+//! The write side of one handle: backend, engine and clock together, one transaction at a time.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use magnetar_core::{Clock, Error, ErrorKind, Group, Rejection, Reply, Result};
+
+use crate::{
+    backend::{Backend, Flush, View},
+    engine::{Applied, Engine},
+    locks::Locks,
+    look,
+    options::Options,
+    stop::Stop,
+    writes::Writes,
+};
+
+/// What a group came to; none where it must be applied again.
+pub(crate) type Outcome = Option<Result<Vec<Reply>, Rejection>>;
+
+pub(crate) struct Writer {
+    backend: Box<dyn Backend>,
+    engine: Engine,
+    clock: Arc<dyn Clock>,
+    /// Why nothing can be trusted any more.
+    poison: Option<String>,
+}
+
+/// What a transaction came to.
+pub(crate) struct Ran {
+    pub(crate) outcomes: Vec<Outcome>,
+    /// Whether something may have become claimable.
+    pub(crate) wakes: bool,
+}
+
+impl Writer {
+    /// Opens a session in the store.
+    pub(crate) fn open(mut backend: Box<dyn Backend>, options: Options, clock: Arc<dyn Clock>, locks: Box<dyn Locks>) -> Result<Self> {
+        let tx = backend.begin()?;
+        let (engine, writes) = Engine::open(&*tx, options, locks, clock.now())?;
+        tx.commit(&writes, Flush::Synced)?;
+        Ok(Self { backend, engine, clock, poison: None })
+    }
+
+    /// A source of reads that does not stop this writer.
+    pub(crate) fn reader(&self) -> Result<Box<dyn crate::backend::Reader>> {
+        self.backend.reader()
+    }
+
+    /// Applies groups in one commit. An error means that nothing was changed, unless the store is poisoned by it.
+    pub(crate) fn run(&mut self, groups: &[&Group]) -> Result<Ran> {
+        let now = self.clock.now();
+        self.guarded(|backend, engine| {
+            let tx = backend.begin()?;
+            let Applied { outcomes, writes, flush, wakes } = engine.apply(&*tx, groups, now)?;
+            commit(tx, &writes, flush)?;
+            engine.committed();
+            Ok(Ran { outcomes, wakes })
+        })
+    }
+
+    /// Tells of every end that has not been told, transaction after transaction.
+    pub(crate) fn settle(&mut self) -> Result<bool> {
+        let mut wakes = false;
+        while self.has_releases()? {
+            self.engine.expect_backlog();
+            wakes |= self.run(&[])?.wakes;
+            if !self.engine.has_backlog() && self.has_releases()? {
+                return Err(Error::new(ErrorKind::Corrupt, "tell of ends: a row that this needs is damaged; audit the jobs"));
+            }
+        }
+        Ok(wakes)
+    }
+
+    fn has_releases(&mut self) -> Result<bool> {
+        self.guarded(|backend, _| {
+            let tx = backend.begin()?;
+            Ok(look::has_releases(&*tx as &dyn View).map_err(Stop::into_error)?)
+        })
+    }
+
+    /// Gives back what this handle holds and ends its session.
+    pub(crate) fn close(&mut self) -> Result<()> {
+        let now = self.clock.now();
+        self.guarded(|backend, engine| {
+            let tx = backend.begin()?;
+            let writes = engine.close(&*tx, now)?;
+            commit(tx, &writes, Flush::Synced)?;
+            engine.committed();
+            Ok(())
+        })
+    }
+
+    /// Whether another transaction should follow at once.
+    #[cfg(feature = "threaded")]
+    pub(crate) fn has_backlog(&self) -> bool {
+        self.poison.is_none() && self.engine.has_backlog()
+    }
+
+    /// Whether nothing this handle says can be trusted any more.
+    #[cfg(feature = "threaded")]
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.poison.is_some()
+    }
+
+    /// How long nothing needs to be done.
+    #[cfg(feature = "threaded")]
+    pub(crate) fn idle_for(&self) -> std::time::Duration {
+        self.engine.due_at().since(self.clock.now())
+    }
+
+    /// Runs something on the backend. A failed commit or a panic below poisons the store: nothing this handle says can be
+    /// trusted until it is opened again and has read what is really there.
+    fn guarded<T>(&mut self, what: impl FnOnce(&mut dyn Backend, &mut Engine) -> Result<T, Failure>) -> Result<T> {
+        if let Some(why) = &self.poison {
+            return Err(poisoned(why));
+        }
+        let (backend, engine) = (&mut *self.backend, &mut self.engine);
+        match catch_unwind(AssertUnwindSafe(|| what(backend, engine))) {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(Failure::Before(error))) => {
+                self.engine.roll_back();
+                Err(error)
+            }
+            Ok(Err(Failure::Commit(error))) => {
+                self.poison = Some(error.to_string());
+                Err(error)
+            }
+            Err(panic) => {
+                let why = panic_text(&*panic);
+                let error = poisoned(&why);
+                self.poison = Some(why);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// When something failed: before anything was written, or while it was.
+enum Failure {
+    Before(Error),
+    Commit(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Before(error)
+    }
+}
+
+fn commit(tx: Box<dyn crate::backend::Tx + '_>, writes: &Writes, flush: Flush) -> Result<(), Failure> {
+    if writes.is_empty() {
+        return Ok(());
+    }
+    // A backend that says the device is full has taken everything back.
+    tx.commit(writes, flush).map_err(|error| if error.kind() == ErrorKind::Full { Failure::Before(error) } else { Failure::Commit(error) })
+}
+
+/// The error of every call after a failure whose outcome is unknown.
+pub(crate) fn poisoned(why: &str) -> Error {
+    Error::new(ErrorKind::Poisoned, format!("use a handle whose store failed before ({why}); open it again"))
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("the engine below panicked: {}", text.unwrap_or_else(|| "no message".to_owned()))
+}

@@ -1,0 +1,257 @@
+//! One store beside its model: takes steps on both, and compares.
+
+use std::{fmt::Write, sync::Arc, time::Duration};
+
+use magnetar_core::{Clock, Group, JobStatus, JobStore, Op, Reply, Timestamp, check_group};
+
+use super::{
+    Differential,
+    ask::Scene,
+    compare,
+    step::{Ask, Step},
+    tally::Tally,
+};
+use crate::{
+    harness::Harness,
+    model::{Doubt, HandleId, Model, Outcome, SESSION_LIVES_FOR},
+};
+
+/// A store under test, and what it must do.
+pub(super) struct Rig {
+    name: String,
+    config: Differential,
+    harness: Box<dyn Harness>,
+    handles: Vec<(HandleId, Arc<dyn JobStore>)>,
+    model: Model,
+    fences: Vec<(HandleId, magnetar_core::Fence)>,
+    submitted_at: Timestamp,
+    submits: u64,
+    tally: Tally,
+    log: Vec<Event>,
+    /// Whether nothing more is comparable in this run.
+    is_over: bool,
+}
+
+/// What happened, told where a disagreement follows.
+enum Event {
+    Said(String),
+    Submitted { at: Timestamp, handle: HandleId, groups: Vec<Group>, outcomes: Vec<Outcome> },
+}
+
+impl Rig {
+    pub(super) async fn new(name: String, harness: Box<dyn Harness>, config: Differential) -> Self {
+        let mut rig = Self {
+            name,
+            config,
+            harness,
+            handles: Vec::new(),
+            model: Model::new(),
+            fences: Vec::new(),
+            submitted_at: Timestamp::default(),
+            submits: 0,
+            tally: Tally::default(),
+            log: Vec::new(),
+            is_over: false,
+        };
+        rig.open_handle().await;
+        rig
+    }
+
+    /// Takes a step on the store and on the model.
+    pub(super) async fn take(&mut self, step: &Step) -> Result<(), String> {
+        if self.is_over {
+            return Ok(());
+        }
+        let outcome = match step {
+            Step::Submit { handle, groups } => self.submit_asked(*handle, groups).await,
+            Step::Advance(by) => Ok(self.advance(*by)),
+            Step::GoBack(by) => Ok(self.go_back(*by)),
+            Step::Open => self.open_another().await,
+            Step::Close { handle } => self.close(*handle).await,
+            Step::Kill { handle } => self.kill(*handle).await,
+            Step::Read { handle, page_rows } => self.read(*handle, *page_rows).await,
+        };
+        outcome.map_err(|disagreement| self.tell(&disagreement))
+    }
+
+    /// Closes every handle, and returns what was tried.
+    pub(super) async fn finish(mut self) -> Result<Tally, String> {
+        for (_, store) in std::mem::take(&mut self.handles) {
+            store.close().await.map_err(|error| self.tell(&format!("failed to close: {error}")))?;
+        }
+        Ok(self.tally)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.harness.clock().now()
+    }
+
+    /// Sets the clock, and a little on from an instant at which two answers would be right.
+    fn set_clock(&mut self, mut now: Timestamp) {
+        while self.model.is_on_edge(now) {
+            now = now.after(Duration::from_millis(1));
+        }
+        self.harness.clock().set(now);
+        self.log.push(Event::Said(format!("the clock is set to {now}")));
+    }
+
+    fn advance(&mut self, by: Duration) {
+        self.set_clock(self.now().after(by));
+    }
+
+    /// Moves the clock back, but not behind what was due already: whether that waits again, the rules do not say.
+    fn go_back(&mut self, by: Duration) {
+        let now = self.now();
+        let back = Timestamp::from_millis(now.as_millis().saturating_sub(Timestamp::default().after(by).as_millis()));
+        let due = self.model.last_due(now.max(self.submitted_at)).unwrap_or(back).min(now);
+        self.set_clock(back.max(due));
+    }
+
+    async fn open_handle(&mut self) -> usize {
+        let store = self.harness.open().await;
+        let handle = self.model.open(self.now());
+        self.log.push(Event::Said(format!("{handle:?} is opened")));
+        self.handles.push((handle, store));
+        self.handles.len() - 1
+    }
+
+    /// Opens a handle and has it do its upkeep: whether opening does it too must make no difference.
+    async fn open_settled(&mut self) -> Result<(), String> {
+        let at = self.open_handle().await;
+        self.settle(at).await
+    }
+
+    async fn open_another(&mut self) -> Result<(), String> {
+        if self.harness.has_many_handles() && self.handles.len() < 2 {
+            return self.open_settled().await;
+        }
+        Ok(())
+    }
+
+    /// Closes a handle after its upkeep: whether closing does it too must make no difference.
+    async fn close(&mut self, handle: usize) -> Result<(), String> {
+        let at = handle % self.handles.len();
+        self.settle(at).await?;
+        if self.is_over {
+            return Ok(());
+        }
+        let (handle, store) = self.handles.remove(at);
+        self.log.push(Event::Said(format!("{handle:?} is closed")));
+        store.close().await.map_err(|error| format!("failed to close: {error}"))?;
+        drop(store);
+        self.model.close(handle, self.now());
+        self.open_if_none().await
+    }
+
+    /// Kills a handle. Where a store has only one, its session's time passes first: who opens such a store alone may know at once that
+    /// the one before is dead.
+    async fn kill(&mut self, handle: usize) -> Result<(), String> {
+        let (handle, store) = self.handles.remove(handle % self.handles.len());
+        self.log.push(Event::Said(format!("{handle:?} is killed")));
+        self.harness.kill(store).await;
+        self.model.kill(handle);
+        if !self.harness.has_many_handles() {
+            self.advance(SESSION_LIVES_FOR + Duration::from_secs(1));
+        }
+        self.open_if_none().await
+    }
+
+    async fn open_if_none(&mut self) -> Result<(), String> {
+        if self.handles.is_empty() { self.open_settled().await } else { Ok(()) }
+    }
+
+    async fn settle(&mut self, at: usize) -> Result<(), String> {
+        self.submit(at, vec![vec![Op::Reap]]).await
+    }
+
+    async fn submit_asked(&mut self, handle: usize, asked: &[Vec<Ask>]) -> Result<(), String> {
+        let at = handle % self.handles.len();
+        let (handle, _) = self.handles[at];
+        let scene = Scene { model: &self.model, now: self.now(), handle, fences: &self.fences };
+        let mut groups: Vec<Group> = asked.iter().map(|group| group.iter().map(|ask| scene.op(ask)).collect()).collect();
+        // A submit in which nothing passes the first check may not reach the engine, and then does no upkeep.
+        if groups.iter().all(|group| check_group(group).is_err()) {
+            groups.push(vec![Op::Reap]);
+        }
+        self.submit(at, groups).await
+    }
+
+    async fn submit(&mut self, at: usize, groups: Vec<Group>) -> Result<(), String> {
+        let (handle, store) = (self.handles[at].0, Arc::clone(&self.handles[at].1));
+        let now = self.now();
+        let mut trial = self.model.clone();
+        trial.submit(handle, &groups, now, &[]);
+        if self.has_doubts(&trial) {
+            return Ok(());
+        }
+        let outcomes = store.submit(groups.clone()).await.map_err(|error| format!("failed to submit {groups:?}: {error}"))?;
+        let expected = self.model.submit(handle, &groups, now, &outcomes);
+        self.submitted_at = now;
+        self.submits += 1;
+        for (group, outcome) in groups.iter().zip(&outcomes) {
+            self.tally.count(group, outcome);
+            self.remember_fences(handle, outcome);
+        }
+        let doubts = self.model.doubts().first().copied();
+        let verdict = compare::outcomes(&expected, &outcomes).and_then(|()| compare::faults(&self.model));
+        self.log.push(Event::Submitted { at: now, handle, groups, outcomes });
+        if let Some(doubt) = doubts {
+            // It came up only with what the store chose, after the store was asked.
+            self.tally.doubt(doubt.what());
+            self.is_over = true;
+            return Ok(());
+        }
+        verdict?;
+        if self.submits.is_multiple_of(self.config.thorough_every) {
+            return compare::everything(&self.model, &*store, 1_000).await;
+        }
+        compare::jobs_and_chunks(&self.model, &*store, 1_000).await
+    }
+
+    /// Notes what the rules do not say. The submit is left out then; the run is over where any other would raise it too.
+    fn has_doubts(&mut self, trial: &Model) -> bool {
+        for doubt in trial.doubts() {
+            self.tally.doubt(doubt.what());
+            self.is_over |= matches!(doubt, Doubt::Upkeep(_));
+        }
+        !trial.doubts().is_empty()
+    }
+
+    fn remember_fences(&mut self, handle: HandleId, outcome: &Outcome) {
+        for reply in outcome.iter().flatten() {
+            match reply {
+                Reply::Claimed(chunks) => {
+                    let running = chunks.iter().filter(|chunk| chunk.status == JobStatus::Processing);
+                    self.fences.extend(running.filter_map(|chunk| Some((handle, chunk.fence()?))));
+                }
+                Reply::Marked { fence: Some(fence), .. } if self.model.is_in_force(fence) => self.fences.push((handle, *fence)),
+                _ => {}
+            }
+        }
+    }
+
+    /// Reads everything on any handle. What is delayed is only known at the time of the last upkeep.
+    async fn read(&mut self, handle: usize, page_rows: usize) -> Result<(), String> {
+        if self.now() != self.submitted_at {
+            return Ok(());
+        }
+        let store = Arc::clone(&self.handles[handle % self.handles.len()].1);
+        self.log.push(Event::Said(format!("everything is read on the {handle}-th handle, {page_rows} rows a page")));
+        compare::everything(&self.model, &*store, page_rows).await
+    }
+
+    /// The story of a disagreement.
+    fn tell(&self, disagreement: &str) -> String {
+        let mut story = format!("{} and the model disagree: {disagreement}\n\nwhat happened:", self.name);
+        for (at, event) in self.log.iter().enumerate() {
+            let _ = match event {
+                Event::Said(text) => write!(story, "\n{at:>4}. {text}"),
+                Event::Submitted { at: now, handle, groups, outcomes } => {
+                    let _ = write!(story, "\n{at:>4}. {now} {handle:?} submits");
+                    groups.iter().zip(outcomes).try_for_each(|(group, outcome)| write!(story, "\n      {group:?}\n      -> {outcome:?}"))
+                }
+            };
+        }
+        story
+    }
+}

@@ -1,0 +1,20 @@
+#![doc = include_str!("../../../README.md")]
+
+mod location;
+
+#[doc(no_inline)]
+pub use magnetar_core::limits;
+pub use magnetar_core::{
+    Answer, Audit, Backoff, Capabilities, ChunkId, Claim, Clock, Durability, Error, ErrorKind, Expect, Extra, Fence, Filter, Group,
+    InsertReport, Job, JobId, JobOptions, JobRef, JobSpec, JobState, JobStats, JobStatus, JobStore, JobUpdate, Lane, Lease, Manifest,
+    ManifestError, NewChunk, OnFailure, Op, Page, Pruned, Query, Record, Rejection, Reply, Result, RetryPolicy, SessionId, Sharing,
+    Timestamp, Token, UnknownStatus, Until, machine, manifest,
+};
+pub use magnetar_memory::MemoryStore;
+
+pub use crate::location::open;
+
+/// What most programs import: `use magnetar::prelude::*`.
+pub mod prelude {
+    pub use crate::{Fence, JobState, JobStats, JobStatus, JobStore, JobUpdate, Manifest, NewChunk, open};
+}

@@ -1,0 +1,142 @@
+//! The checks and the test suite of the workspace, as `cargo xtask <command>`.
+
+mod git;
+mod layers;
+mod lint;
+mod metadata;
+mod run;
+mod sources;
+mod suite;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result};
+
+use crate::suite::Missing;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  layers            check which crate depends on which, and what stands at the top of the repository
+  sources           look for ignored tests and stubs in the crates and the benches
+  lint              fmt, clippy, layers, sources, features one by one, docs; cargo-deny where it is installed
+  test [--require]  run the whole suite; with --require a test that lacks its server fails instead of skipping
+                    (the tests see MAGNETAR_REQUIRE=1); the last line of stdout is `N passed, M failed`
+  ci                lint, then test --require
+  help              print this
+";
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq)]
+enum Command {
+    Layers,
+    Sources,
+    Lint,
+    Test(Missing),
+    Ci,
+    Help,
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let command = match parse(&args.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(command) => command,
+        Err(mistake) => {
+            eprint!("error: {mistake}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse(args: &[&str]) -> Result<Command, String> {
+    match args {
+        [] | ["help" | "-h" | "--help"] | [_, "-h" | "--help"] => Ok(Command::Help),
+        ["layers"] => Ok(Command::Layers),
+        ["sources"] => Ok(Command::Sources),
+        ["lint"] => Ok(Command::Lint),
+        ["test"] => Ok(Command::Test(Missing::Skips)),
+        ["test", "--require"] => Ok(Command::Test(Missing::Fails)),
+        ["ci"] => Ok(Command::Ci),
+        [command @ ("layers" | "sources" | "lint" | "test" | "ci"), rest @ ..] => {
+            Err(format!("`{command}` does not take `{}`", rest.join(" ")))
+        }
+        [unknown, ..] => Err(format!("there is no command `{unknown}`")),
+    }
+}
+
+fn run(command: &Command) -> Result<()> {
+    let root = root()?;
+    env::set_current_dir(&root).with_context(|| format!("cannot work in {}", root.display()))?;
+    match command {
+        Command::Layers => layers::check(),
+        Command::Sources => sources::check(),
+        Command::Lint => lint::check(),
+        Command::Test(missing) => suite::run(*missing),
+        Command::Ci => lint::check().and_then(|()| suite::run(Missing::Fails)),
+        Command::Help => {
+            print!("{USAGE}");
+            Ok(())
+        }
+    }
+}
+
+/// The root of the workspace: cargo tells where this package is, and it is one folder below.
+fn root() -> Result<PathBuf> {
+    let package = env::var_os("CARGO_MANIFEST_DIR").context("start it as `cargo xtask <command>`")?;
+    let root = Path::new(&package).parent().context("the package xtask has no folder above it")?;
+    Ok(root.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_command_is_understood() {
+        let cases: [(&[&str], Command); 9] = [
+            (&[], Command::Help),
+            (&["help"], Command::Help),
+            (&["test", "--help"], Command::Help),
+            (&["layers"], Command::Layers),
+            (&["sources"], Command::Sources),
+            (&["lint"], Command::Lint),
+            (&["test"], Command::Test(Missing::Skips)),
+            (&["test", "--require"], Command::Test(Missing::Fails)),
+            (&["ci"], Command::Ci),
+        ];
+        for (args, command) in cases {
+            assert_eq!(parse(args), Ok(command), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn each_command_stands_in_the_usage() {
+        for command in ["layers", "sources", "lint", "test [--require]", "ci", "help"] {
+            assert!(USAGE.lines().any(|line| line.starts_with(&format!("  {command} "))), "{command}");
+        }
+    }
+
+    #[test]
+    fn mistake_is_named() {
+        let cases: [(&[&str], &str); 4] = [
+            (&["tset"], "there is no command `tset`"),
+            (&["lint", "--fix"], "`lint` does not take `--fix`"),
+            (&["test", "--require", "a", "b"], "`test` does not take `--require a b`"),
+            (&["ci", "--require"], "`ci` does not take `--require`"),
+        ];
+        for (args, mistake) in cases {
+            assert_eq!(parse(args), Err(mistake.to_owned()), "{args:?}");
+        }
+    }
+}
