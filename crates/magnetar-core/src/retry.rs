@@ -47,7 +47,7 @@ impl Default for RetryPolicy {
             max_crashes: limits::CRASHES_DEFAULT,
             backoff: Backoff::Exponential,
             first_wait: Duration::from_secs(1),
-            longest_wait: Duration::from_secs(60),
+            longest_wait: Duration::from_mins(1),
             jitter: 0.1,
         }
     }

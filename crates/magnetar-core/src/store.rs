@@ -493,7 +493,6 @@ fn job(answer: Answer) -> Result<Option<Job>> {
 }
 
 /// A backend answered something else than was asked: a fault of the backend.
-#[expect(clippy::needless_pass_by_value, reason = "called where the answer is of no further use")]
 fn unexpected(answer: impl std::fmt::Debug) -> Error {
     Error::new(ErrorKind::Backend, format!("the backend answered something else than was asked: {answer:?}"))
 }

@@ -80,13 +80,11 @@ impl<T: Lost> Future for Awaited<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = lock(&self.slot);
-        match std::mem::replace(&mut *state, State::Over) {
-            State::Here(answer) => Poll::Ready(answer),
-            _ => {
-                *state = State::Waiting(Some(context.waker().clone()));
-                Poll::Pending
-            }
+        if let State::Here(answer) = std::mem::replace(&mut *state, State::Over) {
+            return Poll::Ready(answer);
         }
+        *state = State::Waiting(Some(context.waker().clone()));
+        Poll::Pending
     }
 }
 

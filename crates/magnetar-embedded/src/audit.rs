@@ -164,7 +164,9 @@ impl Auditor<'_> {
                 self.problem(format!("{count} {what} rows belong to no chunk that is there"));
             }
         }
-        for (row_key, _) in look::rows::<LeaseRow>(self.view, Table::Lease, &key::job(self.job.no), &key::job_end(self.job.no), usize::MAX)? {
+        for (row_key, _) in
+            look::rows::<LeaseRow>(self.view, Table::Lease, &key::job(self.job.no), &key::job_end(self.job.no), usize::MAX)?
+        {
             if key::parse_spot(&row_key).map(|spot| look::chunk(self.view, spot)).transpose()?.flatten().is_none() {
                 self.problem("a lease is of no chunk".to_owned());
             }

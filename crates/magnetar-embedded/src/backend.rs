@@ -9,19 +9,16 @@ use magnetar_core::{Capabilities, Result};
 
 use crate::{table::Table, writes::Writes};
 
+/// What is shown the key and the value of a row, and says whether to go on.
+pub type Show<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
 /// A consistent view of the tables.
 pub trait View {
     /// The value of a key.
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>>;
 
     /// Shows the rows with `from <= key < to`, in the order of their keys, until `each` breaks.
-    fn scan(
-        &self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<()>;
+    fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> Result<()>;
 }
 
 /// Whether a commit must be on the disk before it returns.

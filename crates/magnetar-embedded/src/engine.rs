@@ -163,7 +163,8 @@ impl Step<'_, '_> {
         self.txn.begin_group();
         self.group_held = self.engine.undo_held.len();
         self.starved = false;
-        let replies = magnetar_core::check_group(group).map_err(Stop::from).and_then(|()| group.iter().map(|op| self.op(op)).collect());
+        let replies =
+            magnetar_core::check_group(group).map_err(Stop::from).and_then(|()| group.iter().map(|op| self.op(op)).collect());
         match replies {
             Ok(replies) => Ok(Ok(replies)),
             Err(stop) => {

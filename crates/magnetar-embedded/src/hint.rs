@@ -8,8 +8,8 @@ use std::{
 use magnetar_core::Result;
 
 use crate::{
-    sync::{Mutex, lock},
     store::closed,
+    sync::{Mutex, lock},
 };
 
 #[derive(Default)]

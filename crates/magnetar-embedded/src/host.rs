@@ -179,12 +179,14 @@ mod tests {
     fn sweep_removes_what_no_session_has_and_nobody_holds() {
         let folder = tempfile::tempdir().unwrap();
         let (stays, held, goes) = (SessionId::new(1), SessionId::new(2), SessionId::new(3));
-        drop(locks(&folder).take(stays).unwrap());
-        drop(locks(&folder).take(goes).unwrap());
+        for session in [stays, goes] {
+            locks(&folder).take(session).unwrap();
+        }
         let mut holder = locks(&folder);
         holder.take(held).unwrap();
         locks(&folder).sweep(&[stays]);
-        let mut left: Vec<_> = fs::read_dir(folder.path().join("locks")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let mut left: Vec<_> =
+            fs::read_dir(folder.path().join("locks")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["session-1", "session-2"]);
     }

@@ -22,7 +22,12 @@ pub(crate) struct Inline {
 }
 
 impl Inline {
-    pub(crate) fn open(backend: Box<dyn Backend>, options: Options, clock: Arc<dyn Clock>, locks: Box<dyn Locks>) -> Result<Self> {
+    pub(crate) fn open(
+        backend: Box<dyn Backend>,
+        options: Options,
+        clock: Arc<dyn Clock>,
+        locks: Box<dyn Locks>,
+    ) -> Result<Self> {
         let writer = Writer::open(backend, options, clock, locks)?;
         Ok(Self { writer: Mutex::new(Some(writer)), hint: Hint::default() })
     }
@@ -32,7 +37,8 @@ impl Inline {
         let writer = open.as_mut().ok_or_else(closed)?;
         let mut outcomes: Vec<Outcome> = groups.iter().map(|_| None).collect();
         while outcomes.iter().any(Option::is_none) {
-            let waiting: Vec<_> = groups.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_none()).map(|(group, _)| group).collect();
+            let waiting: Vec<_> =
+                groups.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_none()).map(|(group, _)| group).collect();
             let ran = writer.run(&waiting)?;
             if ran.wakes {
                 self.hint.change();

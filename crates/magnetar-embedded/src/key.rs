@@ -150,9 +150,9 @@ mod tests {
         fn keys_sort_as_what_they_stand_for(a: (i64, u64, i16), b: (i64, u64, i16)) {
             prop_assert_eq!(job_id(a.0).cmp(&job_id(b.0)), a.0.cmp(&b.0));
             prop_assert_eq!(parse_job_id(&job_id(a.0)), Some(a.0));
-            let ready = |(_, chunk, priority): (i64, u64, i16)| self::ready(JobNo(1), "lane", priority, chunk);
-            prop_assert_eq!(ready(a).cmp(&ready(b)), b.2.cmp(&a.2).then(a.1.cmp(&b.1)));
-            prop_assert_eq!(parse_ready(&ready(a)).map(|(_, _, chunk)| chunk), Some(a.1));
+            let key = |(_, chunk, priority): (i64, u64, i16)| ready(JobNo(1), "lane", priority, chunk);
+            prop_assert_eq!(key(a).cmp(&key(b)), b.2.cmp(&a.2).then(a.1.cmp(&b.1)));
+            prop_assert_eq!(parse_ready(&key(a)).map(|(_, _, chunk)| chunk), Some(a.1));
         }
 
         #[test]

@@ -35,7 +35,7 @@ mod writes;
 #[cfg(feature = "threaded")]
 pub use crate::clock::SystemClock;
 pub use crate::{
-    backend::{Backend, Flush, Reader, Tx, View},
+    backend::{Backend, Flush, Reader, Show, Tx, View},
     options::Options,
     store::Store,
     table::Table,

@@ -41,13 +41,16 @@ pub(crate) fn rows<T: DeserializeOwned>(
     Ok(found)
 }
 
+/// What is shown a key and its row, and says whether to go on.
+pub(crate) type ShowRow<'a, T> = dyn FnMut(&[u8], T) -> Result<ControlFlow<()>, Stop> + 'a;
+
 /// Shows each row with `from <= key < to`, until `show` breaks or fails.
 pub(crate) fn each<T: DeserializeOwned>(
     view: &dyn View,
     table: Table,
     from: &[u8],
     to: &[u8],
-    show: &mut dyn FnMut(&[u8], T) -> Result<ControlFlow<()>, Stop>,
+    show: &mut ShowRow<'_, T>,
 ) -> Result<(), Stop> {
     let mut failed = None;
     view.scan(table, from, to, &mut |key, bytes| {
@@ -69,10 +72,10 @@ pub(crate) fn job_by_name(view: &dyn View, name: &str) -> Result<Option<FoundJob
     numbered(view, Table::JobName, name.as_bytes())
 }
 
-fn numbered(view: &dyn View, table: Table, key: &[u8]) -> Result<Option<FoundJob>, Stop> {
-    let Some(no) = get::<JobNoRow>(view, table, key)? else { return Ok(None) };
-    let key = self::key::job(no);
-    let row = get(view, Table::Job, &key)?.ok_or_else(|| Stop::corrupt(Table::Job, &key, "is missing"))?;
+fn numbered(view: &dyn View, table: Table, named: &[u8]) -> Result<Option<FoundJob>, Stop> {
+    let Some(no) = get::<JobNoRow>(view, table, named)? else { return Ok(None) };
+    let job_key = key::job(no);
+    let row = get(view, Table::Job, &job_key)?.ok_or_else(|| Stop::corrupt(Table::Job, &job_key, "is missing"))?;
     Ok(Some(FoundJob { no, row }))
 }
 
@@ -98,7 +101,13 @@ pub(crate) fn lease(view: &dyn View, spot: Spot) -> Result<Option<LeaseRow>, Sto
 }
 
 /// What a chunk waits for, or who waits for it: up to `limit` edges from a key on.
-pub(crate) fn edges(view: &dyn View, table: Table, of: Spot, from: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, Spot, Edge)>, Stop> {
+pub(crate) fn edges(
+    view: &dyn View,
+    table: Table,
+    of: Spot,
+    from: &[u8],
+    limit: usize,
+) -> Result<Vec<(Vec<u8>, Spot, Edge)>, Stop> {
     rows::<Edge>(view, table, from, &key::edges_end(of), limit)?
         .into_iter()
         .map(|(edge_key, edge)| {
@@ -161,7 +170,8 @@ pub(crate) fn state(view: &dyn View, job: JobId, spot: Spot, row: ChunkRow, leas
     state.not_before = row.not_before;
     state.timeout = row.timeout_millis.map(std::time::Duration::from_millis);
     state.key = row.key;
-    state.lease = lease.map(|lease| Lease::new(Fence::new(job, spot.chunk, lease.token), lease.session, lease.claimed_at, lease.deadline));
+    state.lease =
+        lease.map(|lease| Lease::new(Fence::new(job, spot.chunk, lease.token), lease.session, lease.claimed_at, lease.deadline));
     state.created_at = row.created_at;
     state.ended_at = row.ended_at;
     Ok(state)

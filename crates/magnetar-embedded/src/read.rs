@@ -39,7 +39,9 @@ fn find(view: &dyn View, query: &Query) -> Result<Answer, Stop> {
             let row = look::get::<RecordRow>(view, Table::Record, &key::record(space, name))?;
             Answer::Record(row.map(|row| Record { key: name.clone(), value: row.value, version: row.version }))
         }
-        Query::Records { space, prefix, after, limit } => Answer::Records(records(view, space, prefix, after.as_deref(), *limit)?),
+        Query::Records { space, prefix, after, limit } => {
+            Answer::Records(records(view, space, prefix, after.as_deref(), *limit)?)
+        }
         Query::Audit(job) => Answer::Audit(audit::audit(view, *job)?),
         _ => return Err(magnetar_core::Rejection::invalid("this store is older than the query it was asked").into()),
     })
@@ -90,7 +92,13 @@ fn chunks(
     Ok(page(states, limit))
 }
 
-fn ids(view: &dyn View, job: JobId, filter: Filter, after: Option<ChunkId>, limit: usize) -> Result<Page<ChunkId, ChunkId>, Stop> {
+fn ids(
+    view: &dyn View,
+    job: JobId,
+    filter: Filter,
+    after: Option<ChunkId>,
+    limit: usize,
+) -> Result<Page<ChunkId, ChunkId>, Stop> {
     let Some(found) = look::job(view, job)? else { return Ok(Page::default()) };
     let rows = matching(view, &found, filter, after, limit + 1)?;
     Ok(page(rows.into_iter().map(|(spot, ..)| (spot.chunk, spot.chunk)).collect(), limit))
@@ -163,7 +171,13 @@ fn dependencies(view: &dyn View, job: JobId, chunk: ChunkId) -> Result<Vec<(JobI
     Ok(needs)
 }
 
-fn records(view: &dyn View, space: &str, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Page<Record, Vec<u8>>, Stop> {
+fn records(
+    view: &dyn View,
+    space: &str,
+    prefix: &[u8],
+    after: Option<&[u8]>,
+    limit: usize,
+) -> Result<Page<Record, Vec<u8>>, Stop> {
     let first = key::record(space, prefix);
     let from = after.map_or_else(|| first.clone(), |after| key::behind(&key::record(space, after)).max(first.clone()));
     let rows = look::rows::<RecordRow>(view, Table::Record, &from, &key::prefix_end(&first), limit + 1)?;

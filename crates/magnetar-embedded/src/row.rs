@@ -128,13 +128,13 @@ pub(crate) struct SessionRow {
 
 /// What a lock file must look like for its freedom to prove a death.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LockMark {
+pub(crate) struct LockMark {
     /// The boot of the host that made it: a number drawn from the kernel's boot id.
-    pub boot: u64,
+    pub(crate) boot: u64,
     /// The device of the file.
-    pub device: u64,
+    pub(crate) device: u64,
     /// The inode of the file.
-    pub inode: u64,
+    pub(crate) inode: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

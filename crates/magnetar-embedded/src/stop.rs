@@ -16,8 +16,9 @@ pub(crate) enum Stop {
 impl Stop {
     /// Stored data that does not verify, or does not fit together.
     pub(crate) fn corrupt(table: Table, key: &[u8], what: &str) -> Self {
-        let hex: String = key.iter().take(64).map(|byte| format!("{byte:02x}")).collect();
-        Self::Reject(Rejection::corrupt(format!("row {hex} of table {} {what}; audit the job, or restore the store", table.name())))
+        let shown = key.get(..64).unwrap_or(key).escape_ascii();
+        let name = table.name();
+        Self::Reject(Rejection::corrupt(format!("row \"{shown}\" of table {name} {what}; audit the job, or restore the store")))
     }
 
     /// The error of a read, which has no group to reject.

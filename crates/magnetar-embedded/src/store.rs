@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use magnetar_core::{
-    Answer, Capabilities, Clock, Error, ErrorKind, Group, JobStore, Query, Rejection, Reply, Result, limits,
-};
+use magnetar_core::{Answer, Capabilities, Clock, Error, ErrorKind, Group, JobStore, Query, Rejection, Reply, Result, limits};
 
+use crate::{backend::Backend, inline::Inline, locks::NoLocks, options::Options};
 #[cfg(feature = "threaded")]
 use crate::{host::FileLocks, threaded::Threaded};
-use crate::{backend::Backend, inline::Inline, locks::NoLocks, options::Options};
 
 /// A handle on an embedded store. Backends wrap it in a type of their own.
 ///
@@ -20,7 +18,7 @@ pub struct Store {
 }
 
 enum Driver {
-    Inline(Inline),
+    Inline(Box<Inline>),
     #[cfg(feature = "threaded")]
     Threaded(Threaded),
 }
@@ -33,7 +31,7 @@ impl Store {
     /// What the backend says to the first transaction.
     pub fn inline(backend: Box<dyn Backend>, options: Options, clock: Arc<dyn Clock>) -> Result<Self> {
         let capabilities = backend.capabilities();
-        let driver = Driver::Inline(Inline::open(backend, options, clock, Box::new(NoLocks))?);
+        let driver = Driver::Inline(Box::new(Inline::open(backend, options, clock, Box::new(NoLocks))?));
         Ok(Self { driver, capabilities })
     }
 
@@ -93,11 +91,11 @@ impl JobStore for Store {
 impl Drop for Store {
     fn drop(&mut self) {
         // Whoever wants to know how closing went calls `close`.
-        let _ = match &mut self.driver {
-            Driver::Inline(driver) => driver.close(),
+        match &self.driver {
+            Driver::Inline(driver) => drop(driver.close()),
             #[cfg(feature = "threaded")]
             Driver::Threaded(driver) => driver.close_now(),
-        };
+        }
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
     options::Options,
     store::closed,
     sync::{Mutex, lock},
-    writer::{Outcome, Writer, poisoned},
+    writer::{Writer, poisoned},
 };
 
 /// How often a read waits for ends to be told before it gives up.
@@ -85,10 +85,13 @@ fn claims(outcomes: &[Result<Vec<Reply>, Rejection>]) -> impl Iterator<Item = ma
 }
 
 impl Threaded {
-    pub(crate) fn open(backend: Box<dyn Backend>, options: Options, clock: Arc<dyn Clock>, locks: Box<dyn Locks>) -> Result<Self> {
-        let writer = Writer::open(backend, options, Arc::clone(&clock), locks)?;
+    pub(crate) fn open(
+        backend: Box<dyn Backend>,
+        options: Options,
+        clock: Arc<dyn Clock>,
+        locks: Box<dyn Locks>,
+    ) -> Result<Self> {
         let shared = Arc::new(Shared { queue: Queue::new(options), hint: Hint::default(), poison: Mutex::new(None) });
-        let readers = Readers::start((0..options.readers.max(1)).map(|_| writer.reader()).collect::<Result<_>>()?)?;
         let for_clock = Arc::downgrade(&shared);
         // A clock that is set by hand goes on when every handle has done what the new time asks for.
         clock.on_set(Arc::new(move || {
@@ -96,6 +99,8 @@ impl Threaded {
                 shared.upkeep();
             }
         }));
+        let writer = Writer::open(backend, options, clock, locks)?;
+        let readers = Readers::start((0..options.readers.max(1)).map(|_| writer.reader()).collect::<Result<_>>()?)?;
         let own = Arc::clone(&shared);
         let thread = spawn("magnetar-writer", move || write(writer, &own))?;
         Ok(Self { shared, readers, writer: Mutex::new(Some(thread)), process: std::process::id() })
@@ -149,14 +154,13 @@ impl Threaded {
     }
 
     /// Closes in the caller's thread.
-    pub(crate) fn close_now(&mut self) -> Result<()> {
+    pub(crate) fn close_now(&self) {
         let (answerer, _) = answer(closed);
         // A forked child has none of the threads to wait for.
         if self.process == std::process::id() {
             self.shared.queue.close(Request::new(Vec::new(), Ask::Close(answerer)));
             self.join();
         }
-        Ok(())
     }
 
     fn join(&self) {
@@ -197,7 +201,7 @@ fn write(mut writer: Writer, shared: &Arc<Shared>) {
     loop {
         let idle_for = if writer.has_backlog() { Duration::ZERO } else { writer.idle_for() };
         let batch = shared.queue.take(idle_for, &gather);
-        let begin = gather.begin();
+        let begin = queue::now();
         let groups = batch.iter().map(Request::waiting_count).sum();
         let closing = work(&mut writer, shared, batch);
         gather.end(begin, groups);
@@ -219,13 +223,17 @@ fn work(writer: &mut Writer, shared: &Arc<Shared>, mut batch: Vec<Request>) -> O
                 shared.hint.change();
             }
             let mut outcomes = ran.outcomes.into_iter();
-            batch.iter_mut().for_each(|request| request.take_outcomes(&mut outcomes));
+            for request in &mut batch {
+                request.take_outcomes(&mut outcomes);
+            }
         }
         Err(error) => {
             if error.kind() == ErrorKind::Poisoned || writer.is_poisoned() {
                 lock(&shared.poison).get_or_insert_with(|| error.to_string());
             }
-            batch.iter_mut().for_each(|request| request.failed = Some((error.kind(), error.to_string())));
+            for request in &mut batch {
+                request.failed = Some((error.kind(), error.to_string()));
+            }
         }
     }
     let mut closing = None;

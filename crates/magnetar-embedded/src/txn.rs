@@ -3,16 +3,13 @@
 //! Everything is read and decided before the backend is asked to write, so a group that is refused leaves nothing
 //! behind, on engines that cannot take back half a transaction too.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    ops::ControlFlow,
-};
+use std::collections::{BTreeSet, HashMap};
 
 use magnetar_core::{ChunkId, Result};
 use serde::Serialize;
 
 use crate::{
-    backend::View,
+    backend::{Show, View},
     key,
     row::{self, Here, Meta},
     stop::Stop,
@@ -47,13 +44,7 @@ impl View for Txn<'_> {
         }
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<()> {
+    fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> Result<()> {
         self.writes.scan(self.view, table, from, to, each)
     }
 }
@@ -129,10 +120,14 @@ impl<'v> Txn<'v> {
         loop {
             let known = match self.lanes.get(lane) {
                 Some(known) => known,
-                None => self.lanes.entry(lane.to_vec()).or_insert_with(|| ReadyLane { read_to: Some(lane.to_vec()), ..ReadyLane::default() }),
+                None => self
+                    .lanes
+                    .entry(lane.to_vec())
+                    .or_insert_with(|| ReadyLane { read_to: Some(lane.to_vec()), ..ReadyLane::default() }),
             };
             if let Some(key) = known.keys.first() {
-                let (_, urgency, chunk) = key::parse_ready(key).ok_or_else(|| Stop::corrupt(Table::Ready, key, "has no ready key"))?;
+                let (_, urgency, chunk) =
+                    key::parse_ready(key).ok_or_else(|| Stop::corrupt(Table::Ready, key, "has no ready key"))?;
                 return Ok(Some((urgency, chunk, key.clone())));
             }
             let Some(from) = known.read_to.clone() else { return Ok(None) };

@@ -37,7 +37,12 @@ pub(crate) struct Ran {
 
 impl Writer {
     /// Opens a session in the store.
-    pub(crate) fn open(mut backend: Box<dyn Backend>, options: Options, clock: Arc<dyn Clock>, locks: Box<dyn Locks>) -> Result<Self> {
+    pub(crate) fn open(
+        mut backend: Box<dyn Backend>,
+        options: Options,
+        clock: Arc<dyn Clock>,
+        locks: Box<dyn Locks>,
+    ) -> Result<Self> {
         let tx = backend.begin()?;
         let (engine, writes) = Engine::open(&*tx, options, locks, clock.now())?;
         tx.commit(&writes, Flush::Synced)?;
@@ -155,7 +160,8 @@ fn commit(tx: Box<dyn crate::backend::Tx + '_>, writes: &Writes, flush: Flush) -
         return Ok(());
     }
     // A backend that says the device is full has taken everything back.
-    tx.commit(writes, flush).map_err(|error| if error.kind() == ErrorKind::Full { Failure::Before(error) } else { Failure::Commit(error) })
+    tx.commit(writes, flush)
+        .map_err(|error| if error.kind() == ErrorKind::Full { Failure::Before(error) } else { Failure::Commit(error) })
 }
 
 /// The error of every call after a failure whose outcome is unknown.

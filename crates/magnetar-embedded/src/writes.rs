@@ -7,7 +7,10 @@ use std::{
 
 use magnetar_core::Result;
 
-use crate::{backend::View, table::Table};
+use crate::{
+    backend::{Show, View},
+    table::Table,
+};
 
 /// A value to be put, or none for a row to be removed.
 pub(crate) type Change = Option<Vec<u8>>;
@@ -58,14 +61,7 @@ impl Writes {
     }
 
     /// Scans a view as if the writes had happened.
-    pub(crate) fn scan(
-        &self,
-        view: &dyn View,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<()> {
+    pub(crate) fn scan(&self, view: &dyn View, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> Result<()> {
         if from >= to {
             return Ok(());
         }
@@ -88,7 +84,7 @@ impl Writes {
 fn merge(
     changes: &mut std::iter::Peekable<btree_map::Range<'_, Vec<u8>, Change>>,
     stored: Option<(&[u8], &[u8])>,
-    each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    each: &mut Show<'_>,
 ) -> ControlFlow<()> {
     while let Some((key, change)) = changes.next_if(|(key, _)| stored.is_none_or(|(stored, _)| key.as_slice() <= stored)) {
         if let Some(value) = change {

@@ -2,13 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    ops::{Bound, ControlFlow},
+    ops::Bound,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use magnetar_core::{Capabilities, Durability, Result, Sharing};
-use magnetar_embedded::{Backend, Flush, Reader, Table, Tx, View, Writes};
+use magnetar_embedded::{Backend, Flush, Reader, Show, Table, Tx, View, Writes};
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -71,7 +71,7 @@ impl View for Snapshot<'_> {
         Ok(rows(&self.tables, table).get(key).cloned())
     }
 
-    fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>) -> Result<()> {
+    fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> Result<()> {
         if from < to {
             let range = rows(&self.tables, table).range::<[u8], _>((Bound::Included(from), Bound::Excluded(to)));
             // Where the caller stops makes no difference here.
@@ -86,7 +86,7 @@ impl View for Transaction<'_> {
         Snapshot { tables: self.shared.tables() }.get(table, key)
     }
 
-    fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>) -> Result<()> {
+    fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> Result<()> {
         Snapshot { tables: self.shared.tables() }.scan(table, from, to, each)
     }
 }

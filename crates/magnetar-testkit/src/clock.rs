@@ -45,7 +45,9 @@ impl ManualClock {
         inner.now = now;
         let wakes = inner.wakes.clone();
         drop(inner);
-        wakes.iter().for_each(|wake| wake());
+        for wake in wakes {
+            wake();
+        }
     }
 }
 

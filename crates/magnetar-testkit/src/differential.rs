@@ -37,7 +37,7 @@ use crate::harness::Harness;
 pub struct Differential {
     /// Ops that are applied in all, at least, on each store. Default 100,000.
     pub operations: u64,
-    /// The most steps of one run. Default 80.
+    /// The most steps of one run. Default 120.
     pub steps_max: usize,
     /// The most groups of one submit. Set it to 1 for a store that does not apply groups in their order. Default 3.
     pub groups_max: usize,
@@ -49,7 +49,7 @@ pub struct Differential {
 
 impl Default for Differential {
     fn default() -> Self {
-        Self { operations: 100_000, steps_max: 80, groups_max: 3, thorough_every: 8, shrinks_max: 4_000 }
+        Self { operations: 100_000, steps_max: 120, groups_max: 3, thorough_every: 8, shrinks_max: 4_000 }
     }
 }
 

@@ -17,6 +17,9 @@ use crate::{clock::ManualClock, harness::Harness, mortal::Mortal};
 /// What makes a backend on the data of one store, each time it is called.
 pub type Source = Box<dyn Fn() -> Box<dyn Backend> + Send + Sync>;
 
+/// A handle that is or was open, and the switch that kills it.
+type Fate = (Weak<dyn JobStore>, Arc<AtomicBool>);
+
 /// Which driver a harness opens.
 #[derive(Clone, Copy)]
 enum Driver {
@@ -32,7 +35,7 @@ pub struct EmbeddedHarness {
     options: Options,
     has_many_handles: bool,
     /// How to kill each handle that is open.
-    fates: Mutex<Vec<(Weak<dyn JobStore>, Arc<AtomicBool>)>>,
+    fates: Mutex<Vec<Fate>>,
 }
 
 impl EmbeddedHarness {

@@ -1,9 +1,11 @@
 //! What a backend gives the kit, and what a law works with.
 
+#![expect(clippy::missing_panics_doc, clippy::panic, reason = "a law fails by panicking")]
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use magnetar_core::{Clock, ErrorKind, JobStatus, JobStore, Manifest, Timestamp};
+use magnetar_core::{Clock, ErrorKind, JobSpec, JobStatus, JobStore, Manifest, NewChunk, Timestamp};
 
 use crate::clock::ManualClock;
 
@@ -108,8 +110,9 @@ impl World {
 
     /// Makes a job of `count` chunks numbered from 1, with nothing else in them.
     pub async fn given_plain(&self, job: i64, count: u64) {
-        let chunks: String = (1..=count).map(|id| format!("[[chunks]]\nid = {id}\n")).collect();
-        self.given(job, &chunks).await;
+        let chunks = (1..=count).map(NewChunk::new).collect();
+        let manifest = Manifest::new(JobSpec::default(), chunks).expect("plain chunks make a manifest");
+        self.store.init_from_manifest(job, &manifest).await.expect("a law's job goes in");
     }
 
     /// The status of a chunk of the first handle; panics where there is no such chunk.
@@ -126,5 +129,11 @@ impl World {
             let audit = self.store.audit(job.id).await.expect("an audit");
             assert!(audit.problems.is_empty(), "job {} does not hold together: {:#?}", job.id, audit.problems);
         }
+    }
+
+    /// Drops the first handle without closing it and opens the store again as the first handle.
+    pub async fn drop_and_reopen(&mut self) {
+        self.store = Arc::new(crate::mortal::Nothing);
+        self.store = self.harness.open().await;
     }
 }

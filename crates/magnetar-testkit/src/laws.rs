@@ -3,9 +3,18 @@
 
 mod budget;
 mod claim;
+mod dag;
+mod failure;
 mod fence;
+mod group;
+mod input;
 mod insert;
+mod job;
+mod large;
 mod marks;
+mod park;
+mod record;
+mod shape;
 mod support;
 mod time;
 
@@ -23,9 +32,22 @@ pub fn all() -> impl Iterator<Item = Law> {
         claim::next::LAWS,
         claim::tokens::LAWS,
         claim::watch::LAWS,
+        dag::LAWS,
+        dag::depend::LAWS,
+        failure::LAWS,
+        failure::redrive::LAWS,
+        failure::reopen::LAWS,
+        failure::stalled::LAWS,
         fence::LAWS,
         fence::again::LAWS,
         fence::group::LAWS,
+        group::LAWS,
+        group::order::LAWS,
+        input::LAWS,
+        input::closed::LAWS,
+        input::hostile::LAWS,
+        input::policy::LAWS,
+        input::size::LAWS,
         insert::LAWS,
         insert::again::LAWS,
         insert::checksum::LAWS,
@@ -33,11 +55,20 @@ pub fn all() -> impl Iterator<Item = Law> {
         insert::numbered::LAWS,
         insert::reopen::LAWS,
         insert::stream::LAWS,
+        job::LAWS,
+        job::delete::LAWS,
+        job::prune::LAWS,
+        job::status::LAWS,
+        job::walk::LAWS,
+        large::LAWS,
         marks::LAWS,
         marks::batch::LAWS,
         marks::held::LAWS,
         marks::redrive::LAWS,
         marks::table::LAWS,
+        park::LAWS,
+        record::LAWS,
+        record::page::LAWS,
         time::LAWS,
         time::sessions::LAWS,
         time::timeouts::LAWS,

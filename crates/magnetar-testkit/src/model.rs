@@ -228,7 +228,11 @@ impl Model {
 
     fn known_chunk(&self, (job, chunk): Key) -> Result<Key, Refusal> {
         self.known_job(job)?;
-        if self.chunks.contains_key(&(job, chunk)) { Ok((job, chunk)) } else { Err(Rejection::ChunkNotFound { job, chunk }.into()) }
+        if self.chunks.contains_key(&(job, chunk)) {
+            Ok((job, chunk))
+        } else {
+            Err(Rejection::ChunkNotFound { job, chunk }.into())
+        }
     }
 }
 

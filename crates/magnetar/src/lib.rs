@@ -5,10 +5,10 @@ mod location;
 #[doc(no_inline)]
 pub use magnetar_core::limits;
 pub use magnetar_core::{
-    Answer, Audit, Backoff, Capabilities, ChunkId, Claim, Clock, Durability, Error, ErrorKind, Expect, Extra, Fence, Filter, Group,
-    InsertReport, Job, JobId, JobOptions, JobRef, JobSpec, JobState, JobStats, JobStatus, JobStore, JobUpdate, Lane, Lease, Manifest,
-    ManifestError, NewChunk, OnFailure, Op, Page, Pruned, Query, Record, Rejection, Reply, Result, RetryPolicy, SessionId, Sharing,
-    Timestamp, Token, UnknownStatus, Until, machine, manifest,
+    Answer, Audit, Backoff, Capabilities, ChunkId, Claim, Clock, Durability, Error, ErrorKind, Expect, Extra, Fence, Filter,
+    Group, InsertReport, Job, JobId, JobOptions, JobRef, JobSpec, JobState, JobStats, JobStatus, JobStore, JobUpdate, Lane,
+    Lease, Manifest, ManifestError, NewChunk, OnFailure, Op, Page, Pruned, Query, Record, Rejection, Reply, Result, RetryPolicy,
+    SessionId, Sharing, Timestamp, Token, UnknownStatus, Until, machine, manifest,
 };
 pub use magnetar_memory::MemoryStore;
 

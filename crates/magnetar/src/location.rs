@@ -122,7 +122,9 @@ mod tests {
 
     #[test]
     fn credentials_are_not_shown() {
-        for location in ["postgres://me:canary@host/db", "postgres://me:can@ary@host/db?password=canary", "mysql://host/db?password=canary"] {
+        for location in
+            ["postgres://me:canary@host/db", "postgres://me:can@ary@host/db?password=canary", "mysql://host/db?password=canary"]
+        {
             let error = block_on(open(location)).err().unwrap().to_string();
             assert!(!error.contains("canary") && !error.contains("ary@"), "{error}");
         }

@@ -63,9 +63,12 @@ pub(super) fn from_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dra
 /// What `serde_json` says, where its first line is this line of the text.
 pub(super) fn json_error(error: &serde_json::Error, first_line: usize) -> ManifestError {
     let (line, column) = (error.line(), error.column());
-    let message = error.to_string();
-    let place = format!(" at line {line} column {column}");
-    let message = message.strip_suffix(&place).map_or(message.clone(), |message| format!("{message} at column {column}"));
+    let full = error.to_string();
+    let message = match full.strip_suffix(&format!(" at line {line} column {column}")) {
+        Some(message) if column > 0 => format!("{message} at column {column}"),
+        Some(message) => message.to_owned(),
+        None => full,
+    };
     ManifestError::from(Problem::Syntax { message }).on_line(Some(first_line + line.saturating_sub(1)))
 }
 

@@ -107,7 +107,8 @@ impl Step<'_, '_> {
     /// Takes a step of the machine with a chunk; nothing is written yet.
     pub(crate) fn step(&self, piece: &mut Piece, event: Event) -> Result<(), Stop> {
         let seed = piece.lease.map_or(0, |lease| lease.token.get());
-        let standing = piece.standing().step(event, &piece.rules(), self.now, seed).map_err(|refusal| piece.refused(refusal, event))?;
+        let standing =
+            piece.standing().step(event, &piece.rules(), self.now, seed).map_err(|refusal| piece.refused(refusal, event))?;
         piece.row.stand(standing);
         if standing.status != JobStatus::Processing {
             piece.lease = None;
@@ -126,7 +127,8 @@ impl Step<'_, '_> {
     pub(crate) fn settle(&mut self, piece: &Piece) -> Result<(), Stop> {
         let place = piece.standing().place(&piece.rules(), self.now);
         let old = piece.was.as_ref();
-        let is_moved = old.is_none_or(|was| was.place != place || was.lease != piece.lease || order(&was.row) != order(&piece.row));
+        let is_moved =
+            old.is_none_or(|was| was.place != place || was.lease != piece.lease || order(&was.row) != order(&piece.row));
         if is_moved {
             if let Some(was) = old {
                 self.leave(piece.spot, was);

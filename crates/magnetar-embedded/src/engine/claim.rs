@@ -74,8 +74,10 @@ impl Step<'_, '_> {
     pub(super) fn take(&mut self, piece: &mut Piece) -> Result<(), Stop> {
         self.ensure_session()?;
         let token = self.next_token()?;
-        let standing: Standing =
-            piece.standing().step(Event::Claim, &piece.rules(), self.now, 0).map_err(|refusal| piece.refused(refusal, Event::Claim))?;
+        let standing: Standing = piece
+            .standing()
+            .step(Event::Claim, &piece.rules(), self.now, 0)
+            .map_err(|refusal| piece.refused(refusal, Event::Claim))?;
         piece.row.stand(standing);
         let deadline = piece.row.timeout_millis.map(|millis| self.now.after(Duration::from_millis(millis)));
         piece.lease = Some(LeaseRow { token, session: self.engine.state.session, claimed_at: self.now, deadline });

@@ -1,6 +1,6 @@
 //! Putting chunks in, once and once more.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::collections::{HashMap, HashSet};
 
 use magnetar_core::{
     ChunkId, InsertReport, JobId, JobRef, JobStatus, NewChunk, Rejection, limits,
@@ -26,7 +26,7 @@ struct Plan<'c> {
     /// The places of the new ones in `new`.
     at: HashMap<ChunkId, usize>,
     stored: Vec<(ChunkId, &'c NewChunk)>,
-    named: HashMap<ChunkId, ()>,
+    named: HashSet<ChunkId>,
     report: InsertReport,
 }
 
@@ -71,15 +71,14 @@ impl Step<'_, '_> {
             if let Some(name) = &chunk.key {
                 keys.insert(name, id);
             }
-            let Entry::Vacant(named) = plan.named.entry(id) else {
+            if !plan.named.insert(id) {
                 if known.is_some() {
                     // A second chunk with a key of this very insert: the first is answered.
                     plan.report.unchanged += 1;
                     continue;
                 }
                 return Err(Rejection::invalid(format!("chunk {id} of job {} stands in the insert twice", job.row.id)).into());
-            };
-            named.insert(());
+            }
             // A job with nothing in it needs no look-ups.
             if tally.stats.total_chunks > 0 && look::chunk(self.txn, Spot { job: job.no, chunk: id })?.is_some() {
                 plan.stored.push((id, chunk));
@@ -197,7 +196,8 @@ impl Step<'_, '_> {
     /// Gives a Pending chunk the new definition, and returns whether that changes anything.
     fn redefine(&mut self, piece: &mut Piece, chunk: &NewChunk) -> Result<bool, Stop> {
         let body_key = key::spot(piece.spot);
-        let stored: Body = if piece.row.has_body { look::get(self.txn, Table::Body, &body_key)?.unwrap_or_default() } else { Body::default() };
+        let stored: Body =
+            if piece.row.has_body { look::get(self.txn, Table::Body, &body_key)?.unwrap_or_default() } else { Body::default() };
         let body = Body { payload: chunk.payload.clone(), extra: chunk.extra.clone() };
         let before = piece.row.clone();
         let row = &mut piece.row;
@@ -306,4 +306,3 @@ fn refuse_inner_cycle(job: &FoundJob, plan: &Plan<'_>) -> Result<(), Stop> {
     }
     Ok(())
 }
-

@@ -227,7 +227,8 @@ impl Step<'_, '_> {
         let job = self.job(job)?;
         let from = after.map_or_else(|| key::job(job.no), |after| key::behind(&key::spot(Spot { job: job.no, chunk: after })));
         let rows = look::rows::<ChunkRow>(self.txn, Table::Chunk, &from, &key::job_end(job.no), limit)?;
-        let last = rows.last().filter(|_| rows.len() == limit).and_then(|(row_key, _)| key::parse_spot(row_key)).map(|spot| spot.chunk);
+        let last =
+            rows.last().filter(|_| rows.len() == limit).and_then(|(row_key, _)| key::parse_spot(row_key)).map(|spot| spot.chunk);
         let mut removed = 0;
         for (row_key, row) in rows {
             let Some(spot) = key::parse_spot(&row_key) else { continue };

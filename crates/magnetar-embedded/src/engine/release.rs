@@ -28,7 +28,8 @@ impl Step<'_, '_> {
                 self.engine.state.has_backlog = false;
                 return Ok(());
             };
-            let spot = key::parse_spot(&release_key).ok_or_else(|| Stop::corrupt(Table::Release, &release_key, "has no chunk"))?;
+            let spot =
+                key::parse_spot(&release_key).ok_or_else(|| Stop::corrupt(Table::Release, &release_key, "has no chunk"))?;
             self.tell(spot, release)?;
         }
         Ok(())

@@ -55,7 +55,11 @@ impl Engine {
         self.state.session = SessionId::new(meta.last_session);
         let lock = self.locks.take(self.state.session)?;
         txn.put_meta(&meta);
-        txn.put(Table::Session, key::session(self.state.session), &SessionRow { until: now.after(self.options.session_ttl), lock });
+        txn.put(
+            Table::Session,
+            key::session(self.state.session),
+            &SessionRow { until: now.after(self.options.session_ttl), lock },
+        );
         self.state.renewed_at = now;
         Ok(())
     }
@@ -120,7 +124,11 @@ impl Step<'_, '_> {
             let session_key = key::session(self.engine.state.session);
             let stored: Option<SessionRow> = look::get(self.txn, Table::Session, &session_key)?;
             let lock = stored.and_then(|row| row.lock);
-            self.txn.put(Table::Session, session_key, &SessionRow { until: self.now.after(self.engine.options.session_ttl), lock });
+            self.txn.put(
+                Table::Session,
+                session_key,
+                &SessionRow { until: self.now.after(self.engine.options.session_ttl), lock },
+            );
             self.engine.state.renewed_at = self.now;
         }
         Ok(())
@@ -128,6 +136,7 @@ impl Step<'_, '_> {
 
     /// Whether a session is gone: its time is over, or its process is.
     pub(super) fn is_dead(&mut self, id: SessionId, row: &SessionRow) -> bool {
-        id != self.engine.state.session && (row.until <= self.now || row.lock.is_some_and(|mark| self.engine.locks.is_free(id, mark)))
+        id != self.engine.state.session
+            && (row.until <= self.now || row.lock.is_some_and(|mark| self.engine.locks.is_free(id, mark)))
     }
 }

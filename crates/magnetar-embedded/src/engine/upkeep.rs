@@ -1,10 +1,7 @@
 //! Upkeep: what must happen without anybody asking for it. Every step of it starts from what is stored, so that
 //! whatever a crash left undone is done by the next handle.
 
-use magnetar_core::{
-    JobStatus, SessionId, Timestamp,
-    machine::Event,
-};
+use magnetar_core::{JobStatus, SessionId, Timestamp, machine::Event};
 
 use super::{Step, chunk::Piece, session::sessions};
 use crate::{

@@ -124,11 +124,15 @@ impl Queue {
         if inner.is_closed {
             return Err(closed());
         }
-        let is_full = inner.groups + request.groups.len() > self.options.queue_groups || inner.bytes + request.bytes > QUEUE_BYTES_MAX;
+        let is_full =
+            inner.groups + request.groups.len() > self.options.queue_groups || inner.bytes + request.bytes > QUEUE_BYTES_MAX;
         // Something larger than the queue is taken when nothing else waits.
         if is_full && !inner.requests.is_empty() {
             let waiting = inner.groups;
-            return Err(Error::new(ErrorKind::Busy, format!("take more work: {waiting} groups wait already; try again in a moment")));
+            return Err(Error::new(
+                ErrorKind::Busy,
+                format!("take more work: {waiting} groups wait already; try again in a moment"),
+            ));
         }
         inner.add(request);
         drop(inner);
@@ -206,6 +210,12 @@ impl Queue {
     }
 }
 
+/// The instant at which a batch begins.
+#[expect(clippy::disallowed_methods, reason = "how long a batch takes is measured, and no rule depends on it")]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
+
 /// What the last batches were like, and so how long the next is gathered.
 #[derive(Default)]
 pub(super) struct Gather {
@@ -218,11 +228,6 @@ impl Gather {
     fn plan(&self) -> (usize, Duration) {
         let (part, whole) = GATHER_SHARE;
         (self.last_groups, (self.mean * part / whole).min(GATHER_MAX))
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "how long a batch takes is measured, and no rule depends on it")]
-    pub(super) fn begin(&self) -> Instant {
-        Instant::now()
     }
 
     /// Learns from a batch: the mean moves by an eighth.

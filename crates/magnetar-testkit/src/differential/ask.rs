@@ -99,8 +99,11 @@ impl Scene<'_> {
             Standing::Ended => status.is_terminal(),
             Standing::Bad => status.is_bad(),
         };
-        let standing: Vec<_> = all.iter().map(ExpectedChunk::state).filter(|state| fits(state.status)).collect();
-        if standing.is_empty() { (1, 1) } else { (standing[at % standing.len()].job_id, standing[at % standing.len()].chunk) }
+        let mut standing: Vec<_> = all.iter().map(ExpectedChunk::state).filter(|state| fits(state.status)).collect();
+        if standing.is_empty() {
+            standing = all.iter().map(ExpectedChunk::state).collect();
+        }
+        at.checked_rem(standing.len()).map_or((1, 1), |at| (standing[at].job_id, standing[at].chunk))
     }
 
     fn instant(&self, instant: Instant) -> Timestamp {

@@ -12,7 +12,7 @@ use super::{
 
 /// The steps of a run: a job or two first, so that there is something to do.
 pub(super) fn steps(config: Differential) -> impl Strategy<Value = Vec<Step>> {
-    (vec(first_job(), 0..3), vec(step(config), 1..=config.steps_max)).prop_map(|(first, rest)| first.into_iter().chain(rest).collect())
+    (vec(first_job(), 1..4), vec(step(config), 1..=config.steps_max)).prop_map(|(first, rest)| first.into_iter().chain(rest).collect())
 }
 
 fn first_job() -> impl Strategy<Value = Step> {

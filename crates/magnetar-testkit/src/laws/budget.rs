@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use magnetar_core::{JobOptions, JobStatus, NewChunk, RetryPolicy, Until};
+use magnetar_core::{JobOptions, JobRef, JobSpec, JobStatus, NewChunk, RetryPolicy, Until};
 
 use super::support::{chunk, claim, fence, ids, job_with, plain_job, still};
 use crate::{
@@ -40,7 +40,7 @@ pub(super) async fn fail_next(world: &World) -> bool {
 }
 
 async fn three_failures_end_a_chunk_by_default(world: &mut World) {
-    world.store().ensure_job(magnetar_core::JobRef::Id(7), magnetar_core::JobSpec::default()).await.unwrap();
+    world.store().ensure_job(JobRef::Id(7), JobSpec::default()).await.unwrap();
     world.store().insert(7, vec![NewChunk::new(1)]).await.unwrap();
     for retried in [true, true, false] {
         assert_eq!(fail_next(world).await, retried);

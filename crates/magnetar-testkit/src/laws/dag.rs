@@ -3,7 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use magnetar_core::{
-    Answer, ErrorKind, Fence, JobState, JobStatus::{Done, Pending, Processing}, JobStore, NewChunk, Query,
+    Answer, ErrorKind, Fence, JobState,
+    JobStatus::{Done, Pending, Processing},
+    JobStore, NewChunk, Query,
 };
 
 use super::{
@@ -232,7 +234,8 @@ fn random_graph(dice: &mut Dice, count: u64) -> Vec<(u64, BTreeSet<u64>)> {
     for last in (1..order.len()).rev() {
         order.swap(last, dice.index(last + 1));
     }
-    let parents = |dice: &mut Dice, place: usize| (0..dice.below(4).min(place as u64)).map(|_| order[dice.index(place)]).collect();
+    let parents =
+        |dice: &mut Dice, place: usize| (0..dice.below(4).min(place as u64)).map(|_| order[dice.index(place)]).collect();
     order.iter().enumerate().map(|(place, id)| (*id, parents(dice, place))).collect()
 }
 
@@ -245,8 +248,11 @@ async fn run(world: &World, job: i64, graph: &[(u64, BTreeSet<u64>)], workers: &
         if dice.below(2) == 0 || held.is_empty() {
             let (worker, limit) = (dice.index(workers.len()), 1 + dice.index(4));
             let chunks = workers[worker].claim_pending_batch(job, limit).await.unwrap();
-            let mut due: Vec<u64> =
-                graph.iter().filter(|(id, parents)| waiting.contains(id) && parents.is_subset(&done)).map(|(id, _)| *id).collect();
+            let mut due: Vec<u64> = graph
+                .iter()
+                .filter(|(id, parents)| waiting.contains(id) && parents.is_subset(&done))
+                .map(|(id, _)| *id)
+                .collect();
             due.sort_unstable();
             due.truncate(limit);
             assert_eq!(super::support::ids(&chunks), due);

@@ -51,7 +51,8 @@ async fn stats(world: &World, job: i64) -> JobStats {
 }
 
 async fn skip_takes_the_whole_subtree_at_once(world: &mut World) {
-    job_that(world, 7, OnFailure::Skip, [NewChunk::new(1), behind(2, [1]), behind(3, [1]), behind(4, [2, 3]), behind(5, [4])]).await;
+    job_that(world, 7, OnFailure::Skip, [NewChunk::new(1), behind(2, [1]), behind(3, [1]), behind(4, [2, 3]), behind(5, [4])])
+        .await;
     world.store().mark_failed(7, 1, "no".into()).await.unwrap();
     assert_eq!(standing(world, 7, Skipped).await, [2, 3, 4, 5]);
     let stats = stats(world, 7).await;
@@ -116,7 +117,8 @@ async fn hold_counts_only_those_with_a_bad_parent_of_their_own(world: &mut World
 }
 
 async fn held_chunks_are_listed_by_id(world: &mut World) {
-    job_that(world, 7, OnFailure::Hold, [behind(1, [5]), behind(2, [4]), behind(3, [5]), NewChunk::new(4), NewChunk::new(5)]).await;
+    job_that(world, 7, OnFailure::Hold, [behind(1, [5]), behind(2, [4]), behind(3, [5]), NewChunk::new(4), NewChunk::new(5)])
+        .await;
     mark(world, 7, 5, Failed).await;
     assert_eq!(world.store().ids(7, Filter::Held, None, 10).await.unwrap().items, [1, 3]);
 }
@@ -164,7 +166,9 @@ async fn spent_budget_of_crashes_is_a_bad_end(world: &mut World) {
 }
 
 async fn cancelled_parent_is_a_bad_one(world: &mut World) {
-    for (job, on_failure, child) in [(7, OnFailure::Skip, Skipped), (8, OnFailure::Hold, Pending), (9, OnFailure::Run, Processing)] {
+    for (job, on_failure, child) in
+        [(7, OnFailure::Skip, Skipped), (8, OnFailure::Hold, Pending), (9, OnFailure::Run, Processing)]
+    {
         job_that(world, job, on_failure, chain(2)).await;
         mark(world, job, 1, Cancelled).await;
         take(world, job, 1).await;

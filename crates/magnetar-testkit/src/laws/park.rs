@@ -1,6 +1,10 @@
 //! A parked chunk waits for a time or for the end of others, costs no budget, and frees its worker.
 
-use magnetar_core::{ErrorKind, Fence, JobStatus::{Cancelled, Done, Failed, Pending, Processing, Skipped}, NewChunk, Op, Timestamp, Until};
+use magnetar_core::{
+    ErrorKind, Fence,
+    JobStatus::{Cancelled, Done, Failed, Pending, Processing, Skipped},
+    NewChunk, Op, Timestamp, Until,
+};
 
 use super::{
     shape::{NONE, behind, chain, changes_nothing, depend, mark, take},

@@ -25,7 +25,7 @@ pub(super) const LAWS: &[Law] = laws![
     a_parked_chunk_comes_back_when_others_have_ended,
     a_delay_far_in_the_future_never_overflows,
     a_clock_that_goes_back_takes_no_claim_away,
-    a_clock_that_goes_back_keeps_what_is_ready_ready,
+    a_due_chunk_stays_due_when_the_clock_goes_back_a_little,
     a_jumping_clock_completes_no_chunk_twice,
 ];
 
@@ -143,7 +143,7 @@ async fn a_clock_that_goes_back_takes_no_claim_away(world: &mut World) {
     world.store().complete(&held, Vec::new()).await.unwrap();
 }
 
-async fn a_clock_that_goes_back_keeps_what_is_ready_ready(world: &mut World) {
+async fn a_due_chunk_stays_due_when_the_clock_goes_back_a_little(world: &mut World) {
     let at = world.now().after(20 * SECOND);
     job_of(world, 7, [NewChunk::new(1).not_before(at)]).await;
     world.advance(30 * SECOND);

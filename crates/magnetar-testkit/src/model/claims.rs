@@ -19,7 +19,8 @@ impl Model {
     pub(super) fn claim(&mut self, handle: HandleId, claim: &Claim, told: Option<&Reply>) -> ExpectedReply {
         let place = |key: Key, chunk: &Chunk| claim.lanes.iter().position(|lane| lane.job == key.0 && lane.name == chunk.lane);
         let ready = self.chunks.iter().filter(|(key, chunk)| self.is_ready(**key, chunk));
-        let mut ready: Vec<_> = ready.filter_map(|(key, chunk)| Some((Reverse(chunk.priority), place(*key, chunk)?, key.1, *key))).collect();
+        let mut ready: Vec<_> =
+            ready.filter_map(|(key, chunk)| Some((Reverse(chunk.priority), place(*key, chunk)?, key.1, *key))).collect();
         ready.sort_unstable();
         ready.truncate(claim.limit);
         let told = match told {
@@ -189,13 +190,16 @@ fn likeness(asked: End, done: End) -> Likeness {
         | (End::Failed, End::Failed)
         | (End::Released, End::Released)
         | (End::Parked, End::Parked) => Likeness::Same,
-        (End::Failed, End::Marked(JobStatus::Failed)) | (End::Released, End::Marked(JobStatus::Pending) | End::Closed) => Likeness::Alike,
+        (End::Failed, End::Marked(JobStatus::Failed)) | (End::Released, End::Marked(JobStatus::Pending) | End::Closed) => {
+            Likeness::Alike
+        }
         _ => Likeness::Other,
     }
 }
 
 /// Whether a later attempt has ended the chunk in another way. A failure, time-out or crash may have ended it.
 fn ends_otherwise(attempt: &Attempt, asked: End) -> bool {
-    let has_ended_it = matches!(attempt.end, End::Completed | End::Marked(JobStatus::Done | JobStatus::Failed | JobStatus::Cancelled));
+    let has_ended_it =
+        matches!(attempt.end, End::Completed | End::Marked(JobStatus::Done | JobStatus::Failed | JobStatus::Cancelled));
     has_ended_it && likeness(asked, attempt.end) == Likeness::Other
 }

@@ -11,7 +11,8 @@ impl Model {
     pub(super) fn counters(&self, key: Key) -> (u64, u64) {
         let chunk = self.chunk(key);
         let parents = chunk.depends_on.iter().map(|parent| self.chunk(*parent).status);
-        let (unmet, bad): (Vec<_>, Vec<_>) = parents.filter(|status| *status != JobStatus::Done).partition(|status| !status.is_terminal());
+        let (unmet, bad): (Vec<_>, Vec<_>) =
+            parents.filter(|status| *status != JobStatus::Done).partition(|status| !status.is_terminal());
         ((unmet.len() + chunk.awaits.len()) as u64, bad.len() as u64)
     }
 
@@ -79,7 +80,9 @@ impl Model {
     pub(super) fn reopen(&mut self, job: JobId, chunks: &[ChunkId]) -> Result<ExpectedReply, Refusal> {
         self.known_job(job)?;
         let roots: Vec<Key> = chunks.iter().map(|chunk| (job, *chunk)).collect();
-        Refusal::any_of(roots.iter().filter_map(|root| self.known_chunk(*root).err()).map(|refusal| refusal.first().clone()).collect())?;
+        Refusal::any_of(
+            roots.iter().filter_map(|root| self.known_chunk(*root).err()).map(|refusal| refusal.first().clone()).collect(),
+        )?;
         let behind = self.descendants(&roots);
         let open_roots = roots.iter().filter(|root| !self.chunk(**root).status.is_terminal());
         let running = behind.iter().filter(|key| self.chunk(**key).status == JobStatus::Processing);
@@ -126,7 +129,10 @@ impl Model {
     /// Adds dependencies that are not there yet, each a child and its parent, then skips what is behind bad ones.
     pub(super) fn add_dependencies(&mut self, new: Vec<(Key, Key)>) -> Result<(), Refusal> {
         for (child, parent) in &new {
-            if *child == *parent || self.leads_to(*parent, *child, Through::Dependencies) || self.leads_to(*parent, *child, Through::Open) {
+            if *child == *parent
+                || self.leads_to(*parent, *child, Through::Dependencies)
+                || self.leads_to(*parent, *child, Through::Open)
+            {
                 return Err(cycle(*child, *parent));
             }
             if self.leads_to(*parent, *child, Through::Anything) {

@@ -142,7 +142,11 @@ impl Model {
     fn insert_dependencies(&mut self, new: Vec<(Key, Key)>) -> Result<(), Refusal> {
         let parents: Vec<Key> = new.iter().map(|(_, parent)| *parent).collect();
         let mut refusals = self.missing(&parents);
-        refusals.extend(new.iter().filter(|(child, parent)| child == parent).map(|(child, _)| Rejection::invalid(format!("{child:?} waits for itself"))));
+        refusals.extend(
+            new.iter()
+                .filter(|(child, parent)| child == parent)
+                .map(|(child, _)| Rejection::invalid(format!("{child:?} waits for itself"))),
+        );
         let known: Vec<_> = new.into_iter().filter(|(_, parent)| self.chunks.contains_key(parent)).collect();
         if let Err(cycle) = self.add_dependencies(known) {
             refusals.push(cycle.first().clone());

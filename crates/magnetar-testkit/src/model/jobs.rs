@@ -93,7 +93,9 @@ impl Model {
     pub(super) fn delete_job(&mut self, job: JobId) -> Result<ExpectedReply, Refusal> {
         self.known_job(job)?;
         let mut awaited = Vec::new();
-        for ((waiting_job, waiting), chunk) in self.chunks.iter().filter(|((other, _), chunk)| *other != job && !chunk.status.is_terminal()) {
+        for ((waiting_job, waiting), chunk) in
+            self.chunks.iter().filter(|((other, _), chunk)| *other != job && !chunk.status.is_terminal())
+        {
             let open = chunk.depends_on.iter().filter(|parent| !self.chunk(**parent).status.is_terminal());
             let (waiting_job, waiting) = (*waiting_job, *waiting);
             let waited_for = open.chain(&chunk.awaits).filter(|parent| parent.0 == job);
@@ -101,7 +103,8 @@ impl Model {
         }
         Refusal::any_of(awaited)?;
         let goes: Vec<_> = self.chunks.keys().copied().filter(|key| key.0 == job).collect();
-        let stays_open_behind = |key| self.children(key).into_iter().any(|child| child.0 != job && !self.chunk(child).status.is_terminal());
+        let stays_open_behind =
+            |key| self.children(key).into_iter().any(|child| child.0 != job && !self.chunk(child).status.is_terminal());
         if goes.iter().any(|key| stays_open_behind(*key)) {
             self.doubt("whether a job can go while an open chunk of another depends on what has ended in it");
         }

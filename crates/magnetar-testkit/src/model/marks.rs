@@ -20,7 +20,13 @@ const ENDED_AT_ONCE: ExpectedReply = ExpectedReply::Marked { changed: true, fenc
 const UNCHANGED: ExpectedReply = ExpectedReply::Marked { changed: false, fence: ExpectedFence::Either };
 
 impl Model {
-    pub(super) fn mark(&mut self, handle: HandleId, job: JobId, update: &JobUpdate, told: Option<&Reply>) -> Result<ExpectedReply, Refusal> {
+    pub(super) fn mark(
+        &mut self,
+        handle: HandleId,
+        job: JobId,
+        update: &JobUpdate,
+        told: Option<&Reply>,
+    ) -> Result<ExpectedReply, Refusal> {
         let key = self.known_chunk((job, update.chunk_id))?;
         self.own_claim_stands(handle, key)?;
         let status = self.chunk(key).status;
@@ -69,7 +75,13 @@ impl Model {
         Ok(CHANGED)
     }
 
-    fn mark_pending(&mut self, handle: HandleId, key: Key, update: &JobUpdate, told: Option<&Reply>) -> Result<ExpectedReply, Refusal> {
+    fn mark_pending(
+        &mut self,
+        handle: HandleId,
+        key: Key,
+        update: &JobUpdate,
+        told: Option<&Reply>,
+    ) -> Result<ExpectedReply, Refusal> {
         let (unmet, bad) = self.counters(key);
         let mut refusals = Vec::new();
         if update.status == Skipped {

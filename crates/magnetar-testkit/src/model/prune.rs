@@ -13,7 +13,8 @@ impl Model {
         limit: usize,
     ) -> Result<ExpectedReply, Refusal> {
         self.known_job(job)?;
-        let rest: Vec<Key> = self.chunks.keys().copied().filter(|key| key.0 == job && after.is_none_or(|after| key.1 > after)).collect();
+        let rest: Vec<Key> =
+            self.chunks.keys().copied().filter(|key| key.0 == job && after.is_none_or(|after| key.1 > after)).collect();
         let looked_at: Vec<Key> = rest.iter().copied().take(limit).collect();
         let next = match looked_at.last() {
             Some(last) if rest.len() > limit => vec![Some(last.1)],

@@ -41,7 +41,9 @@ impl From<Rejection> for Refusal {
 fn agree(expected: &Rejection, actual: &Rejection) -> bool {
     use Rejection as R;
     match (expected, actual) {
-        (R::JobNotFound { job: NAMELESS }, R::JobNotFound { .. }) | (R::Cycle { .. }, R::Cycle { .. }) | (R::Invalid { .. }, R::Invalid { .. }) => true,
+        (R::JobNotFound { job: NAMELESS }, R::JobNotFound { .. })
+        | (R::Cycle { .. }, R::Cycle { .. })
+        | (R::Invalid { .. }, R::Invalid { .. }) => true,
         (R::NotAllowed { job, chunk, status, .. }, R::NotAllowed { job: job2, chunk: chunk2, status: status2, .. }) => {
             (job, chunk, status) == (job2, chunk2, status2)
         }

@@ -90,7 +90,8 @@ impl Model {
         let own = self.handles[&handle].session;
         let now = self.now;
         let is_dead = |session: &Session| now.since(session.renewed_at) >= SESSION_LIVES_FOR;
-        let dead: Vec<u64> = self.sessions.iter().filter(|(id, session)| **id != own && is_dead(session)).map(|(id, _)| *id).collect();
+        let dead: Vec<u64> =
+            self.sessions.iter().filter(|(id, session)| **id != own && is_dead(session)).map(|(id, _)| *id).collect();
         let lost = dead.iter().flat_map(|session| self.leases_of(*session)).collect();
         self.take_back(lost, Self::lose_lease);
         for session in dead {

@@ -82,7 +82,7 @@ fn json_refusals_name_the_line_and_the_chunk() {
             "{\"chunks\": 1}",
             "line 1: invalid type: integer `1`, expected `chunks` to be an array of tables, in TOML written [[chunks]] at column 12",
         ),
-        ("[\n]", "line 1: invalid type: sequence, expected a manifest: a table with `chunks` at column 1"),
+        ("[\n]", "line 1: invalid type: sequence, expected a manifest: a table with `chunks`"),
         ("{\"chunks\": [{\"id\": 1}]}\n}", "line 2: trailing characters at column 1"),
         ("{\"chunks\": [\n{\"id\": 1]}", "line 2: expected `,` or `}` at column 9"),
         ("{\"chunks\": [\n{\n\"id\": 1e999}]}", "line 3: number out of range at column 11"),

@@ -1,7 +1,7 @@
 //! Claims whose caller went away.
 
 use futures_lite::future::poll_once;
-use magnetar_core::{JobState, Lane};
+use magnetar_core::{JobState, JobStatus, Lane};
 
 use crate::{
     harness::World,
@@ -78,7 +78,7 @@ async fn a_dropped_complete_and_claim_gives_the_next_chunk_back(world: &mut Worl
         world.store().release(&answer.unwrap()[0].fence().unwrap()).await.unwrap();
     }
     assert_eq!(claim_in_time(world, 1).await[0].chunk, 2);
-    assert_ne!(chunk(world, 7, 1).await.status, magnetar_core::JobStatus::Pending);
+    assert_ne!(chunk(world, 7, 1).await.status, JobStatus::Pending);
 }
 
 async fn a_claim_that_was_never_polled_takes_nothing(world: &mut World) {

@@ -1,6 +1,6 @@
 //! Tokens grow at every claim of the store, whatever happens in between, and are never used again.
 
-use magnetar_core::{Fence, JobStatus, Op, Reply};
+use magnetar_core::{Fence, JobStatus, JobUpdate, Op, Reply, Timestamp};
 
 use crate::{
     harness::World,
@@ -103,7 +103,7 @@ async fn tokens_grow_when_the_clock_goes_back(world: &mut World) {
     plain_job(world, 7, 3).await;
     let mut fences = Vec::new();
     for year in [2030, 2026, 2025] {
-        world.set_clock(magnetar_core::Timestamp::from_millis((year - 1970) * 365 * 86_400_000));
+        world.set_clock(Timestamp::from_millis((year - 1970) * 365 * 86_400_000));
         world.reopen().await;
         fences.push(fence(world.store(), 7).await);
     }
@@ -113,7 +113,7 @@ async fn tokens_grow_when_the_clock_goes_back(world: &mut World) {
 async fn a_mark_that_claims_takes_a_token_of_the_same_count(world: &mut World) {
     plain_job(world, 7, 3).await;
     let before = fence(world.store(), 7).await;
-    let update = magnetar_core::JobUpdate { chunk_id: 2, status: JobStatus::Processing, checksum: None, error: None };
+    let update = JobUpdate { chunk_id: 2, status: JobStatus::Processing, checksum: None, error: None };
     let replies = world.store().apply(vec![Op::Mark { job: 7, update }]).await.unwrap();
     let [Reply::Marked { changed: true, fence: Some(marked) }] = replies.as_slice() else { panic!("{replies:?}") };
     assert_eq!((marked.job(), marked.chunk()), (7, 2));

@@ -1,6 +1,10 @@
 //! Dependencies that come late.
 
-use magnetar_core::{ErrorKind, JobStatus::{Cancelled, Done, Failed, Pending, Processing, Skipped}, NewChunk, Op};
+use magnetar_core::{
+    ErrorKind,
+    JobStatus::{Cancelled, Done, Failed, Pending, Processing, Skipped},
+    NewChunk, Op,
+};
 
 use crate::{
     harness::World,

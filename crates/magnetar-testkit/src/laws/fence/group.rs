@@ -1,6 +1,6 @@
 //! What is written together with a fence happens with it or not at all.
 
-use magnetar_core::{ErrorKind, Expect, Fence, JobStatus, Op, Record};
+use magnetar_core::{ErrorKind, Expect, Fence, JobStatus, Op, Record, Rejection};
 
 use crate::{
     harness::World,
@@ -102,8 +102,7 @@ async fn a_refused_group_does_not_undo_the_others(world: &mut World) {
     let held: Vec<_> = world.store().claim_pending_batch(7, 3).await.unwrap().iter().map(|one| one.fence().unwrap()).collect();
     world.store().release(&held[1]).await.unwrap();
     let outcomes = world.store().submit(held.iter().map(|fence| vec![complete(*fence)]).collect()).await.unwrap();
-    let kinds: Vec<_> =
-        outcomes.iter().map(|outcome| outcome.as_ref().map(drop).map_err(magnetar_core::Rejection::kind)).collect();
+    let kinds: Vec<_> = outcomes.iter().map(|outcome| outcome.as_ref().map(drop).map_err(Rejection::kind)).collect();
     assert_eq!(kinds, [Ok(()), Err(ErrorKind::FenceLost), Ok(())]);
     let stats = world.store().get_stats(7).await.unwrap();
     assert_eq!((stats.done, stats.pending), (2, 1));

@@ -125,7 +125,8 @@ async fn record_sees_the_write_before_it(world: &mut World) {
     let remove = Op::PutRecord { space: SPACE.to_owned(), key: b"k".to_vec(), value: None, expect: Expect::Any };
     let group = vec![put(b"k", b"1", Expect::Absent), remove, put(b"k", b"2", Expect::Absent), put(b"k", b"3", Expect::Any)];
     let replies = world.store().apply(group).await.unwrap();
-    let versions: Vec<u64> = replies.iter().filter_map(|reply| if let Reply::Version(version) = reply { *version } else { None }).collect();
+    let versions: Vec<u64> =
+        replies.iter().filter_map(|reply| if let Reply::Version(version) = reply { *version } else { None }).collect();
     assert!(versions.len() == 3 && versions.is_sorted_by(|a, b| a < b), "{versions:?}");
     let record = world.store().get_record(SPACE, b"k").await.unwrap().unwrap();
     assert_eq!((record.value, record.version), (b"3".to_vec(), versions[2]));

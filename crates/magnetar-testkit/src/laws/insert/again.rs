@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use magnetar_core::{Extra, InsertReport, JobStatus, NewChunk};
+use magnetar_core::{Extra, InsertReport, JobStatus, Lane, NewChunk};
 
 use crate::{
     harness::World,
@@ -72,7 +72,7 @@ async fn a_pending_chunk_that_takes_a_new_lane_leaves_the_old_one(world: &mut Wo
     plain_job(world, 7, 1).await;
     again(world, [NewChunk::new(1).lane("gpu")]).await;
     assert_eq!(world.store().claim_pending(7).await.unwrap(), None);
-    let lane = magnetar_core::Lane::named(7, "gpu");
+    let lane = Lane::named(7, "gpu");
     assert_eq!(ids(&world.store().claim(vec![lane], 10).await.unwrap()), [1]);
 }
 

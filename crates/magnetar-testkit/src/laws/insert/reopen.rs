@@ -1,6 +1,8 @@
 //! Doing ended chunks once more, with what depends on them.
 
-use magnetar_core::{ErrorKind, JobOptions, JobStatus, NewChunk};
+use std::time::Duration;
+
+use magnetar_core::{ErrorKind, JobOptions, JobStatus, NewChunk, RetryPolicy};
 
 use crate::{
     harness::World,
@@ -98,7 +100,7 @@ async fn every_ended_chunk_can_be_reopened(world: &mut World) {
 }
 
 async fn a_reopened_chunk_has_fresh_budgets(world: &mut World) {
-    let retry = magnetar_core::RetryPolicy { max_fails: 2, first_wait: std::time::Duration::ZERO, ..still() };
+    let retry = RetryPolicy { max_fails: 2, first_wait: Duration::ZERO, ..still() };
     job_with(world, 7, JobOptions { retry, ..JobOptions::default() }, [NewChunk::new(1)]).await;
     for _ in 0..2 {
         let fence = fence(world.store(), 7).await;

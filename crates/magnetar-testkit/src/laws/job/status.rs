@@ -38,8 +38,13 @@ async fn resumed(world: &World, job: i64) -> Vec<u64> {
 async fn chunks_of_each_status_are_listed_by_id(world: &mut World) {
     let chunks = (1..=12).rev().map(NewChunk::new).chain([behind(13, [8]), behind(14, [7])]);
     job_that(world, 7, OnFailure::Skip, chunks).await;
-    let expected =
-        [(Pending, vec![11, 12]), (Processing, vec![1, 9]), (Done, vec![2, 10]), (Failed, vec![3, 7, 8]), (Cancelled, vec![4, 5, 6])];
+    let expected = [
+        (Pending, vec![11, 12]),
+        (Processing, vec![1, 9]),
+        (Done, vec![2, 10]),
+        (Failed, vec![3, 7, 8]),
+        (Cancelled, vec![4, 5, 6]),
+    ];
     for (status, chunks) in &expected {
         for chunk in chunks.iter().rev() {
             mark(world, 7, *chunk, *status).await;
@@ -51,7 +56,8 @@ async fn chunks_of_each_status_are_listed_by_id(world: &mut World) {
 }
 
 async fn chunk_is_listed_as_it_is_read(world: &mut World) {
-    job_that(world, 7, OnFailure::Skip, [NewChunk::new(1).payload("p").checksum("c").key("k"), NewChunk::new(2), behind(3, [2])]).await;
+    job_that(world, 7, OnFailure::Skip, [NewChunk::new(1).payload("p").checksum("c").key("k"), NewChunk::new(2), behind(3, [2])])
+        .await;
     mark(world, 7, 1, Processing).await;
     world.store().mark_failed(7, 2, "e".into()).await.unwrap();
     for status in JobStatus::ALL {
@@ -110,7 +116,9 @@ async fn last_page_has_no_next(world: &mut World) {
 
 async fn page_of_no_chunks_is_refused_and_so_is_one_of_too_many(world: &mut World) {
     plain_job(world, 7, 1).await;
-    for (limit, refusal) in [(0, ErrorKind::Invalid), (limits::PAGE_ROWS_MAX + 1, ErrorKind::TooLarge), (usize::MAX, ErrorKind::TooLarge)] {
+    for (limit, refusal) in
+        [(0, ErrorKind::Invalid), (limits::PAGE_ROWS_MAX + 1, ErrorKind::TooLarge), (usize::MAX, ErrorKind::TooLarge)]
+    {
         assert_eq!(kind(world.store().chunks(7, Filter::All, None, limit).await), refusal);
         assert_eq!(kind(world.store().ids(7, Filter::All, None, limit).await), refusal);
         let jobs = world.store().read(Query::Jobs { after: None, limit }).await;

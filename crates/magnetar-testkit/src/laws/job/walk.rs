@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use magnetar_core::{
-    Claim, ErrorKind, Fence, Filter, JobOptions, JobRef, JobState, JobStats, JobStatus, JobStore, JobUpdate, Lane, NewChunk, OnFailure, Op,
-    Reply, RetryPolicy, Until,
+    Claim, ErrorKind, Fence, Filter, JobOptions, JobRef, JobState, JobStats, JobStatus, JobStore, JobUpdate, Lane, NewChunk,
+    OnFailure, Op, Reply, RetryPolicy, Until,
 };
 
 use crate::{

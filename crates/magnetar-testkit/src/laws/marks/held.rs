@@ -22,7 +22,7 @@ pub(in crate::laws) const LAWS: &[Law] = laws![
     a_chunk_that_was_given_back_can_be_marked,
     a_new_handle_can_mark_what_a_dead_one_held,
     @many what_another_live_session_holds_bears_no_mark,
-    @many marking_processing_what_another_holds_changes_nothing,
+    @many marking_processing_what_another_holds_is_refused,
     @many a_claim_that_another_has_now_is_marked_in_vain,
     @many a_lost_claim_stays_lost_when_another_has_ended_the_chunk,
     @many what_another_gave_back_can_be_marked,
@@ -118,11 +118,12 @@ async fn what_another_live_session_holds_bears_no_mark(world: &mut World) {
     mark(&other, 7, 1, Done).await.unwrap();
 }
 
-async fn marking_processing_what_another_holds_changes_nothing(world: &mut World) {
+async fn marking_processing_what_another_holds_is_refused(world: &mut World) {
     plain_job(world, 7, 1).await;
     let other = holder(world).await;
     let before = chunk(world, 7, 1).await;
-    assert!(!mark(world.store(), 7, 1, Processing).await.unwrap().0);
+    // An answer without an error would look like a claim that was won.
+    assert_eq!(kind(mark(world.store(), 7, 1, Processing).await), ErrorKind::Conflict);
     assert_eq!(chunk(world, 7, 1).await, before);
     assert_eq!(kind(mark(world.store(), 7, 1, Done).await), ErrorKind::Conflict);
     mark(&other, 7, 1, Done).await.unwrap();

@@ -1,5 +1,7 @@
 //! Marking a chunk that ended badly as Pending: another chance, with fresh budgets.
 
+use std::time::Duration;
+
 use magnetar_core::{
     ErrorKind, JobOptions,
     JobStatus::{Cancelled, Done, Failed, Pending, Skipped},
@@ -34,7 +36,7 @@ async fn a_failed_or_cancelled_chunk_marked_pending_is_claimed_again(world: &mut
 }
 
 async fn a_redriven_chunk_has_fresh_budgets(world: &mut World) {
-    let retry = RetryPolicy { first_wait: std::time::Duration::ZERO, max_fails: 2, max_crashes: 2, ..RetryPolicy::default() };
+    let retry = RetryPolicy { first_wait: Duration::ZERO, max_fails: 2, max_crashes: 2, ..RetryPolicy::default() };
     job_with(world, 7, JobOptions { retry, ..JobOptions::default() }, [NewChunk::new(1)]).await;
     fence(world.store(), 7).await;
     world.crash().await;
@@ -51,7 +53,7 @@ async fn a_redriven_chunk_has_fresh_budgets(world: &mut World) {
 }
 
 async fn a_redriven_chunk_waits_for_no_time(world: &mut World) {
-    let at = world.now().after(std::time::Duration::from_mins(1));
+    let at = world.now().after(Duration::from_mins(1));
     job_of(world, 7, [NewChunk::new(1).not_before(at)]).await;
     mark(world.store(), 7, 1, Failed).await.unwrap();
     mark(world.store(), 7, 1, Pending).await.unwrap();

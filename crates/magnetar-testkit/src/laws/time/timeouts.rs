@@ -7,7 +7,10 @@ use magnetar_core::{ErrorKind, JobStatus, NewChunk};
 use crate::{
     harness::World,
     law::{Law, laws},
-    laws::support::{SECOND, chunk, claim, fence, ids, job_of, kind},
+    laws::{
+        budget::at_once,
+        support::{SECOND, chunk, claim, fence, ids, job_of, job_with, kind},
+    },
 };
 
 pub(in crate::laws) const LAWS: &[Law] = laws![
@@ -115,8 +118,8 @@ async fn a_chunk_without_a_timeout_has_no_deadline(world: &mut World) {
 }
 
 async fn a_timeout_is_found_by_a_claim_that_would_come_back_empty(world: &mut World) {
-    let options = crate::laws::budget::at_once(5);
-    crate::laws::support::job_with(world, 7, options, [NewChunk::new(1).timeout(LIMIT)]).await;
+    let options = at_once(5);
+    job_with(world, 7, options, [NewChunk::new(1).timeout(LIMIT)]).await;
     let first = fence(world.store(), 7).await;
     world.advance(LIMIT + SECOND);
     let second = claim(world.store(), 7).await;
