@@ -108,9 +108,7 @@ impl Threaded {
 
     /// Refuses to work for the child of a fork, or after a failure whose outcome is unknown.
     fn check(&self) -> Result<()> {
-        if self.process != std::process::id() {
-            return Err(Error::new(ErrorKind::Forked, "use a handle of the parent process; open the store again in the child"));
-        }
+        refuse_forked(self.process, std::process::id())?;
         self.shared.check()
     }
 
@@ -187,6 +185,17 @@ impl Shared {
     }
 }
 
+/// A child of a fork has a copy of the handle, without its threads and with a session that is the parent's.
+fn refuse_forked(opened_by: u32, process: u32) -> Result<()> {
+    if opened_by == process {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Forked,
+        format!("use a handle that process {opened_by} opened; open the store again in process {process}"),
+    ))
+}
+
 /// Starts a thread with a name.
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
     thread::Builder::new()
@@ -195,8 +204,22 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
         .map_err(|error| Error::new(ErrorKind::Unavailable, "start a thread for the store").with_source(error))
 }
 
+/// Sees to it that nobody waits for a writer that is gone, however it went.
+struct Gone<'a>(&'a Shared);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            lock(&self.0.poison).get_or_insert_with(|| "its writer panicked".to_owned());
+        }
+        self.0.queue.abandon();
+        self.0.hint.close();
+    }
+}
+
 /// The writer's thread.
 fn write(mut writer: Writer, shared: &Arc<Shared>) {
+    let _gone = Gone(shared);
     let mut gather = queue::Gather::default();
     loop {
         let idle_for = if writer.has_backlog() { Duration::ZERO } else { writer.idle_for() };
@@ -207,7 +230,6 @@ fn write(mut writer: Writer, shared: &Arc<Shared>) {
         gather.end(begin, groups);
         if let Some(closing) = closing {
             closing.send(writer.close().map(|()| Told));
-            shared.hint.close();
             return;
         }
     }
@@ -263,4 +285,17 @@ fn work(writer: &mut Writer, shared: &Arc<Shared>, mut batch: Vec<Request>) -> O
     }
     shared.queue.push_again(again);
     closing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handle_is_refused_in_another_process_than_the_one_that_opened_it() {
+        assert!(refuse_forked(1, 1).is_ok());
+        let error = refuse_forked(1, 2).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Forked);
+        assert!(error.to_string().contains("process 1"), "{error}");
+    }
 }

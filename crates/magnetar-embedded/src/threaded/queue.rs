@@ -162,6 +162,15 @@ impl Queue {
         }
     }
 
+    /// Takes nothing more, and drops what waits, which answers it.
+    pub(super) fn abandon(&self) {
+        let mut inner = lock(&self.inner);
+        inner.is_closed = true;
+        let requests = std::mem::take(&mut inner.requests);
+        drop(inner);
+        drop(requests);
+    }
+
     /// Adds the last request; returns whether it is that, or the queue was closed before.
     pub(super) fn close(&self, request: Request) -> bool {
         let mut inner = lock(&self.inner);

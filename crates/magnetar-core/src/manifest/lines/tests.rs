@@ -36,6 +36,13 @@ fn a_line_is_a_chunk_as_in_a_document() {
 }
 
 #[test]
+fn a_stream_is_what_a_store_takes() {
+    let mut lines = Lines::new("{\"id\": 1}".as_bytes());
+    let stream: &mut (dyn Iterator<Item = Result<NewChunk, ManifestError>> + Send) = &mut lines;
+    assert_eq!(stream.count(), 1);
+}
+
+#[test]
 fn a_stream_of_nothing_has_no_chunks() {
     for text in ["", "\n\n", "{\"manifest\": {}}"] {
         assert_eq!(read(text).unwrap(), []);

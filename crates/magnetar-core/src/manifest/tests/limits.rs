@@ -84,7 +84,7 @@ fn values_may_be_nested_64_levels_deep() {
 #[test]
 fn no_depth_runs_out_of_stack() {
     on_stack_of(256, || {
-        for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("{\"chunks\":[", "")] {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
             let deep = nested(open, close, DEEP);
             for text in [
                 format!("{{\"chunks\": [{deep}]}}"),

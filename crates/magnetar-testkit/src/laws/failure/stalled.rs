@@ -9,7 +9,7 @@ use crate::{
     harness::World,
     law::{Law, laws},
     laws::{
-        shape::{behind, chain, job_that, mark},
+        shape::{abroad, behind, chain, job_that, mark},
         support::{SECOND, fence, plain_job},
     },
 };
@@ -66,7 +66,7 @@ async fn job_is_not_stalled_while_a_chunk_is_delayed(world: &mut World) {
 
 async fn job_is_not_stalled_while_it_only_waits_for_another(world: &mut World) {
     plain_job(world, 8, 1).await;
-    job_that(world, 7, OnFailure::Hold, [crate::laws::shape::abroad(1, [(8, 1)])]).await;
+    job_that(world, 7, OnFailure::Hold, [abroad(1, [(8, 1)])]).await;
     assert!(!is_stalled(world, 7).await);
     mark(world, 8, 1, Failed).await;
     assert!(is_stalled(world, 7).await);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use magnetar_core::{
-    ErrorKind, Expect, Filter, JobRef, JobSpec,
+    ErrorKind, Expect, Fence, Filter, JobRef, JobSpec,
     JobStatus::{Done, Pending, Processing},
     JobStore, Lane, Manifest, NewChunk, Query, Until,
 };
@@ -32,7 +32,7 @@ pub(in crate::laws) const LAWS: &[Law] = laws![
 ];
 
 /// Closes the first handle of a world that has a job: the closed handle and a fence that held.
-async fn closed(world: &World) -> (Arc<dyn JobStore>, magnetar_core::Fence) {
+async fn closed(world: &World) -> (Arc<dyn JobStore>, Fence) {
     plain_job(world, 7, 3).await;
     let held = fence(world.store(), 7).await;
     world.store().close().await.unwrap();
