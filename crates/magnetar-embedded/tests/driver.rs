@@ -1,5 +1,7 @@
 //! What the threaded driver does when the engine below fails, blocks or panics, and what it asks of it.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::{
     ops::Deref,
     path::PathBuf,
@@ -10,7 +12,7 @@ use std::{
 };
 
 use futures_lite::future::{block_on, poll_once, zip};
-use magnetar_core::{Capabilities, Error, ErrorKind, JobRef, JobSpec, JobStatus, JobStore, NewChunk, Op, Result};
+use magnetar_core::{Capabilities, Error, ErrorKind, JobRef, JobSpec, JobStatus, JobStore, NewChunk, Result};
 use magnetar_embedded::{Backend, Flush, Options, Reader, Show, Store, SystemClock, Table, Tx, View, Writes};
 use magnetar_memory::MemoryBackend;
 
