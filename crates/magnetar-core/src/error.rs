@@ -23,6 +23,12 @@ pub enum Rejection {
         /// The job that was named.
         job: JobId,
     },
+    /// There is no job of this name.
+    #[error("there is no job named {name:?}")]
+    JobNameNotFound {
+        /// The name that was given.
+        name: String,
+    },
     /// There is no such chunk in the job.
     #[error("job {job} has no chunk {chunk}")]
     ChunkNotFound {
@@ -178,7 +184,7 @@ impl Rejection {
     /// The kind of the error that this rejection becomes.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::JobNotFound { .. } | Self::ChunkNotFound { .. } => ErrorKind::NotFound,
+            Self::JobNotFound { .. } | Self::JobNameNotFound { .. } | Self::ChunkNotFound { .. } => ErrorKind::NotFound,
             Self::FenceLost { .. } => ErrorKind::FenceLost,
             Self::AlreadyApplied { .. } => ErrorKind::AlreadyApplied,
             Self::NotAllowed { .. } => ErrorKind::NotAllowed,

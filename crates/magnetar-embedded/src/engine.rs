@@ -77,6 +77,10 @@ pub(crate) struct Step<'a, 'v> {
     group_held: usize,
     /// How many more rows upkeep may touch in this transaction.
     budget: usize,
+    /// How many more children may be told of ends in this transaction.
+    release_budget: usize,
+    /// Whether children are still to be told of ends, once that is known.
+    untold: Option<bool>,
     wakes: bool,
     /// Whether a claim of the group came up empty.
     starved: bool,
@@ -95,6 +99,16 @@ impl Engine {
         }
         let mut outcomes = Vec::with_capacity(groups.len());
         for group in groups {
+            if group.iter().any(looks_at_ends) && step.has_untold().map_err(Stop::into_error)? {
+                if !is_upkept {
+                    step.bounded_upkeep()?;
+                    is_upkept = true;
+                }
+                if step.has_untold().map_err(Stop::into_error)? && step.engine.state.has_backlog {
+                    outcomes.push(None);
+                    continue;
+                }
+            }
             let mut outcome = step.group(group)?;
             if outcome.is_ok() && step.starved && (!is_upkept || step.engine.state.has_backlog) {
                 // Before a claim comes back empty, everything that could fill it is done; the group then runs again.
@@ -184,9 +198,13 @@ impl Step<'_, '_> {
         self.has_session = false;
         // So are ends that were told in it.
         self.engine.state.has_backlog = true;
+        self.untold = None;
     }
 
     fn op(&mut self, op: &Op) -> Result<Reply, Stop> {
+        if looks_at_ends(op) {
+            self.tell_all()?;
+        }
         match op {
             Op::EnsureJob { job, spec } => self.ensure_job(job, spec),
             Op::Insert { job, chunks } => self.insert(job, chunks).map(Reply::Inserted),
@@ -217,4 +235,18 @@ impl Step<'_, '_> {
         };
         self.engine.undo_held.push((spot, before));
     }
+}
+
+/// Whether an op would show, or build upon, ends of which only some children know.
+const fn looks_at_ends(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Mark { .. }
+            | Op::Depend { .. }
+            | Op::Insert { .. }
+            | Op::Park { .. }
+            | Op::Reopen { .. }
+            | Op::DeleteJob { .. }
+            | Op::Prune { .. }
+    )
 }

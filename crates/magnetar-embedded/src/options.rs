@@ -13,9 +13,10 @@ pub struct Options {
     /// How often upkeep is done when nothing is due: lost leases, timers, the session's own renewal. Default 1 s; zero
     /// does it with every transaction.
     pub upkeep_every: Duration,
-    /// The most children that are told of an end, leases taken back, timers handed out and rows purged in one
-    /// transaction. Default 1,000.
+    /// The most leases taken back, timers handed out and rows purged in one transaction. Default 1,000.
     pub upkeep_rows: usize,
+    /// The most children that are told of an end in one transaction. Default 1,000.
+    pub release_rows: usize,
     /// The most groups of one transaction. Default 512.
     pub batch_groups: usize,
     /// The most groups that may wait; more are `Busy`. Default 65,536.
@@ -31,6 +32,7 @@ impl Default for Options {
             renew_every: Duration::from_secs(10),
             upkeep_every: Duration::from_secs(1),
             upkeep_rows: 1000,
+            release_rows: 1000,
             batch_groups: 512,
             queue_groups: 65_536,
             readers: 2,

@@ -48,7 +48,7 @@ impl EmbeddedHarness {
     pub fn inline(source: impl Fn() -> Box<dyn Backend> + Send + Sync + 'static) -> Self {
         let mut options = Options::default();
         options.upkeep_every = Duration::ZERO;
-        options.upkeep_rows = 2;
+        options.release_rows = 2;
         Self::new(source, Driver::Inline, options)
     }
 

@@ -61,6 +61,7 @@ pub fn all() -> impl Iterator<Item = Law> {
         job::status::LAWS,
         job::walk::LAWS,
         large::LAWS,
+        large::telling::LAWS,
         marks::LAWS,
         marks::batch::LAWS,
         marks::held::LAWS,

@@ -13,6 +13,7 @@
 //! Each law is a test of its own, named after the promise it holds.
 
 mod clock;
+mod differential;
 mod embedded;
 mod harness;
 mod law;
@@ -22,6 +23,7 @@ mod mortal;
 
 pub use crate::{
     clock::ManualClock,
+    differential::{Differential, Tally, differential},
     embedded::{EmbeddedHarness, Source},
     harness::{Harness, World},
     law::{Law, main},

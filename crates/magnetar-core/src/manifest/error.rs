@@ -202,7 +202,7 @@ impl ManifestError {
 
     /// The same error, on this line.
     pub(super) fn on_line(self, line: Option<usize>) -> Self {
-        Self { line: self.line.or(line), ..self }
+        Self { line, ..self }
     }
 }
 

@@ -95,6 +95,13 @@ mod tests {
         assert!([1_000_000, 4_999_999, 6_000_000, u64::MAX].into_iter().all(|id| !ids.contains(id)));
     }
 
+    #[test]
+    fn ids_that_stand_alone_cost_no_run() {
+        let mut ids = IdSet::new();
+        assert!((0..1000).all(|id| ids.insert(2 * id)));
+        assert_eq!((ids.runs.len(), ids.single.iter().map(HashSet::len).sum()), (0, 999));
+    }
+
     proptest! {
         #[test]
         fn a_set_of_ids_is_a_set(

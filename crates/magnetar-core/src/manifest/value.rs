@@ -105,11 +105,12 @@ impl Notes {
 
     /// Whether one more value may be held.
     fn has_room(&mut self) -> bool {
-        match self.values_left.checked_sub(1) {
-            Some(left) => self.values_left = left,
-            None => self.note(Unfit::Values),
-        }
-        !matches!(self.first, Some(Unfit::Values))
+        let Some(left) = self.values_left.checked_sub(1) else {
+            self.note(Unfit::Values);
+            return false;
+        };
+        self.values_left = left;
+        true
     }
 
     fn into_problem(self) -> Option<Problem> {

@@ -118,7 +118,7 @@ impl Step<'_, '_> {
         }
         if matches!(event, Event::Redrive | Event::Reopen) {
             let row = &mut piece.row;
-            (row.ended_at, row.error, row.result, row.recorded, row.last) = (None, None, None, None, None);
+            (row.ended_at, row.error, row.result, row.recorded) = (None, None, None, None);
         }
         Ok(())
     }

@@ -43,6 +43,7 @@ impl Step<'_, '_> {
         match until {
             Until::At(at) => piece.row.not_before = Some(*at),
             Until::Ended(chunks) => {
+                self.refuse_missing(chunks)?;
                 for (job, chunk) in chunks {
                     self.await_end(&mut piece, *job, *chunk)?;
                 }

@@ -32,6 +32,7 @@ impl Step<'_, '_> {
 
     /// Makes a Pending chunk need others, and returns whether any of them is new to it. The chunk is not written yet.
     pub(super) fn add_needs(&mut self, piece: &mut Piece, on: &[(JobId, ChunkId)]) -> Result<bool, Stop> {
+        self.refuse_missing(on)?;
         let mut is_changed = false;
         let mut is_skipped = false;
         for (job, chunk) in on {
@@ -56,6 +57,18 @@ impl Step<'_, '_> {
             self.step(piece, Event::Skip)?;
         }
         Ok(is_changed)
+    }
+
+    /// Refuses chunks that are not there, before anything is said of the others.
+    pub(super) fn refuse_missing(&self, chunks: &[(JobId, ChunkId)]) -> Result<(), Stop> {
+        for (job, chunk) in chunks {
+            let job = self.job(*job)?;
+            let spot = Spot { job: job.no, chunk: *chunk };
+            if look::chunk(self.txn, spot)?.is_none() {
+                return Err(Rejection::ChunkNotFound { job: job.row.id, chunk: *chunk }.into());
+            }
+        }
+        Ok(())
     }
 
     /// Where a parent stands as far as a child is concerned: one whose end has not been told that far counts as open.

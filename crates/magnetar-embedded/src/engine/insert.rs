@@ -46,8 +46,9 @@ impl Step<'_, '_> {
     fn job_by_ref(&self, job: &JobRef) -> Result<FoundJob, Stop> {
         match job {
             JobRef::Id(id) => self.job(*id),
-            JobRef::Name(name) => look::job_by_name(self.txn, name)?
-                .ok_or_else(|| Rejection::invalid(format!("there is no job named {name:?}; ensure it first")).into()),
+            JobRef::Name(name) => {
+                look::job_by_name(self.txn, name)?.ok_or_else(|| Rejection::JobNameNotFound { name: name.clone() }.into())
+            }
         }
     }
 

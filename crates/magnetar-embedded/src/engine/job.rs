@@ -64,9 +64,6 @@ impl Step<'_, '_> {
             }
             _ => {}
         }
-        if !spec.kind.is_empty() {
-            job.row.kind.clone_from(&spec.kind);
-        }
         if let Some(options) = spec.options {
             if options.on_failure != job.row.options.on_failure {
                 return Err(Rejection::invalid(format!(

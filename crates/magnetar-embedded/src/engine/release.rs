@@ -19,13 +19,32 @@ impl Step<'_, '_> {
     pub(super) fn begin_release(&mut self, spot: Spot, status: JobStatus) {
         self.txn.put(Table::Release, key::spot(spot), &ReleaseRow { status, told: None });
         self.engine.state.has_backlog = true;
+        self.untold = Some(true);
+    }
+
+    /// Whether children are still to be told of ends.
+    pub(super) fn has_untold(&mut self) -> Result<bool, Stop> {
+        match self.untold {
+            Some(untold) => Ok(untold),
+            None => Ok(*self.untold.insert(look::has_releases(self.txn)?)),
+        }
+    }
+
+    /// Tells every child of every end, for an op that must not see half of it.
+    pub(super) fn tell_all(&mut self) -> Result<(), Stop> {
+        if self.has_untold()? {
+            let budget = std::mem::replace(&mut self.release_budget, usize::MAX);
+            self.drain()?;
+            self.release_budget = budget;
+        }
+        Ok(())
     }
 
     /// Tells children as far as the transaction's budget goes, level after level.
     pub(super) fn drain(&mut self) -> Result<(), Stop> {
-        while self.budget > 0 {
+        while self.release_budget > 0 {
             let Some((release_key, release)) = look::rows::<ReleaseRow>(self.txn, Table::Release, &[], key::END, 1)?.pop() else {
-                self.engine.state.has_backlog = false;
+                self.untold = Some(false);
                 return Ok(());
             };
             let spot =
@@ -38,16 +57,16 @@ impl Step<'_, '_> {
     /// Tells the next children of one chunk.
     fn tell(&mut self, parent: Spot, mut release: ReleaseRow) -> Result<(), Stop> {
         let from = release.told.as_deref().map_or_else(|| key::spot(parent), key::behind);
-        let limit = self.budget;
+        let limit = self.release_budget;
         let children = look::edges(self.txn, Table::Child, parent, &from, limit)?;
         let is_last = children.len() < limit;
         for (edge_key, child, edge) in children {
-            self.budget = self.budget.saturating_sub(1);
+            self.release_budget = self.release_budget.saturating_sub(1);
             self.tell_child(parent, child, edge, release.status)?;
             release.told = Some(edge_key);
         }
         if is_last {
-            self.budget = self.budget.saturating_sub(1);
+            self.release_budget = self.release_budget.saturating_sub(1);
             self.txn.remove(Table::Release, key::spot(parent));
         } else {
             self.txn.put(Table::Release, key::spot(parent), &release);

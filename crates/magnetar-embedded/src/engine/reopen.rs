@@ -69,8 +69,9 @@ impl Step<'_, '_> {
         let mut reopened = Vec::new();
         let mut seen = HashSet::new();
         let mut open: Vec<Spot> = Vec::new();
-        for chunk in chunks {
-            let piece = self.piece(&job, *chunk)?;
+        // What is not there is told before what may not be done.
+        let named = chunks.iter().map(|chunk| self.piece(&job, *chunk)).collect::<Result<Vec<_>, _>>()?;
+        for piece in named {
             if !piece.standing().status.is_terminal() {
                 return Err(piece.refused(Refusal::NotAllowed, Event::Reopen).into());
             }

@@ -70,7 +70,7 @@ impl Engine {
         self.before = self.state;
         let session = self.state.session;
         let mut step = Step::new(&mut txn, self, now);
-        step.budget = usize::MAX;
+        (step.budget, step.release_budget) = (usize::MAX, usize::MAX);
         step.release_all_of(session).map_err(Stop::into_error)?;
         txn.remove(Table::Session, key::session(session));
         self.buried.push(session);

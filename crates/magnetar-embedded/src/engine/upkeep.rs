@@ -25,9 +25,20 @@ pub(super) enum Upkeep {
 
 impl<'a, 'v> Step<'a, 'v> {
     pub(super) fn new(txn: &'a mut Txn<'v>, engine: &'a mut Engine, now: Timestamp) -> Self {
-        let budget = engine.options.upkeep_rows;
+        let (budget, release_budget) = (engine.options.upkeep_rows, engine.options.release_rows);
         let group_held = engine.undo_held.len();
-        Self { txn, engine, now, group_held, budget, wakes: false, starved: false, has_session: false }
+        Self {
+            txn,
+            engine,
+            now,
+            group_held,
+            budget,
+            release_budget,
+            untold: None,
+            wakes: false,
+            starved: false,
+            has_session: false,
+        }
     }
 }
 
@@ -67,18 +78,18 @@ impl Step<'_, '_> {
     /// Renews the session, takes back what is lost or late, hands out what is due, and tells of ends. Returns how many
     /// leases were taken back.
     pub(super) fn upkeep(&mut self, how: Upkeep) -> Result<u64, Stop> {
-        let budget = self.budget;
+        let budgets = (self.budget, self.release_budget);
         if how == Upkeep::Whole {
-            self.budget = usize::MAX;
+            (self.budget, self.release_budget) = (usize::MAX, usize::MAX);
         }
         self.renew()?;
         let taken_back = self.reap()? + self.time_out()?;
         self.hand_out()?;
         self.drain()?;
+        self.engine.state.has_backlog = self.budget == 0 || self.has_untold()?;
         // What is purged is in nobody's way, so it never holds up a caller.
-        self.budget = self.budget.min(budget);
+        (self.budget, self.release_budget) = (self.budget.min(budgets.0), self.release_budget.min(budgets.1));
         self.purge()?;
-        self.engine.state.has_backlog = self.budget == 0;
         self.engine.state.upkept_at = self.now;
         let timer = look::first_due(self.txn, Table::Timer)?;
         let deadline = look::first_due(self.txn, Table::Deadline)?;

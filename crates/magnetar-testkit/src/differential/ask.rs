@@ -5,11 +5,13 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use magnetar_core::{
-    ChunkId, Claim, Expect, Extra, Fence, Filter, JobId, JobRef, JobSpec, JobStatus, JobUpdate, Lane, NewChunk, Op, Timestamp, Token, Until,
+    ChunkId, Claim, Expect, Extra, Fence, Filter, JobId, JobRef, JobSpec, JobStatus, JobUpdate, Lane, NewChunk, Op, Timestamp,
+    Token, Until,
 };
 
 use super::step::{
-    Ask, CHECKSUMS, ChunkPick, ERRORS, ExpectPick, FencePick, Instant, JobPick, KEYS, KINDS, LANES, NAMES, RECORD_KEYS, SPACES, Sketch, Standing,
+    Ask, CHECKSUMS, ChunkPick, ERRORS, ExpectPick, FencePick, Instant, JobPick, KEYS, KINDS, LANES, NAMES, RECORD_KEYS, SPACES,
+    Sketch, Standing,
 };
 use crate::model::{ExpectedChunk, HandleId, Model};
 
@@ -25,30 +27,41 @@ pub(super) struct Scene<'a> {
 impl Scene<'_> {
     pub(super) fn op(&self, ask: &Ask) -> Op {
         match ask {
-            Ask::EnsureJob { job, name, is_by_name, kind, options } => self.ensure_job(*job, *name, *is_by_name, KINDS[*kind], *options),
+            Ask::EnsureJob { job, name, is_by_name, kind, options } => {
+                self.ensure_job(*job, *name, *is_by_name, KINDS[*kind], *options)
+            }
             Ask::Insert { job, is_by_name, is_numbered, is_careful, chunks } => {
                 let job = self.job(*job);
-                let chunks = if *is_careful { self.careful(job, chunks, *is_numbered) } else { chunks.iter().map(|sketch| self.new_chunk(sketch)).collect() };
+                let chunks = if *is_careful {
+                    self.careful(job, chunks, *is_numbered)
+                } else {
+                    chunks.iter().map(|sketch| self.new_chunk(sketch)).collect()
+                };
                 Op::Insert { job: if *is_by_name { self.by_name(job) } else { JobRef::Id(job) }, chunks: Arc::from(chunks) }
             }
             Ask::Claim { lanes, limit } => {
                 let lanes = lanes.iter().map(|(job, lane)| Lane::named(self.job(*job), LANES[*lane])).collect();
                 Op::Claim(Claim { lanes, limit: *limit })
             }
-            Ask::Complete { fence, result, checksum } => {
-                self.with_fence(*fence, |fence| Op::Complete { fence, result: result.clone(), checksum: text(&CHECKSUMS, *checksum) })
-            }
+            Ask::Complete { fence, result, checksum } => self.with_fence(*fence, |fence| Op::Complete {
+                fence,
+                result: result.clone(),
+                checksum: text(&CHECKSUMS, *checksum),
+            }),
             Ask::Fail { fence, error } => self.with_fence(*fence, |fence| Op::Fail { fence, error: ERRORS[*error].to_owned() }),
             Ask::Release { fence } => self.with_fence(*fence, |fence| Op::Release { fence }),
             Ask::Check { fence } => self.with_fence(*fence, |fence| Op::Check { fence }),
-            Ask::ParkUntil { fence, at } => self.with_fence(*fence, |fence| Op::Park { fence, until: Until::At(self.instant(*at)) }),
+            Ask::ParkUntil { fence, at } => {
+                self.with_fence(*fence, |fence| Op::Park { fence, until: Until::At(self.instant(*at)) })
+            }
             Ask::ParkBehind { fence, chunks } => {
                 let chunks = chunks.iter().map(|chunk| self.chunk(*chunk)).collect();
                 self.with_fence(*fence, |fence| Op::Park { fence, until: Until::Ended(chunks) })
             }
             Ask::Mark { chunk, status, checksum, error } => {
                 let (job, chunk_id) = self.chunk(*chunk);
-                let update = JobUpdate { chunk_id, status: *status, checksum: text(&CHECKSUMS, *checksum), error: text(&ERRORS, *error) };
+                let update =
+                    JobUpdate { chunk_id, status: *status, checksum: text(&CHECKSUMS, *checksum), error: text(&ERRORS, *error) };
                 Op::Mark { job, update }
             }
             Ask::Depend { chunk, on, is_careful } => self.depend(*chunk, on, *is_careful),
@@ -108,12 +121,21 @@ impl Scene<'_> {
 
     fn instant(&self, instant: Instant) -> Timestamp {
         match instant {
-            Instant::Ago(by) => Timestamp::from_millis(self.now.as_millis().saturating_sub(Timestamp::default().after(by).as_millis())),
+            Instant::Ago(by) => {
+                Timestamp::from_millis(self.now.as_millis().saturating_sub(Timestamp::default().after(by).as_millis()))
+            }
             Instant::In(by) => self.now.after(by),
         }
     }
 
-    fn ensure_job(&self, job: JobPick, name: Option<usize>, is_by_name: bool, kind: &str, options: Option<magnetar_core::JobOptions>) -> Op {
+    fn ensure_job(
+        &self,
+        job: JobPick,
+        name: Option<usize>,
+        is_by_name: bool,
+        kind: &str,
+        options: Option<magnetar_core::JobOptions>,
+    ) -> Op {
         let name = text(&NAMES, name);
         let job = match &name {
             Some(name) if is_by_name => JobRef::Name(name.clone()),
@@ -125,7 +147,8 @@ impl Scene<'_> {
     /// Chunks without what is mostly refused: ids twice, dependencies that do not exist or lead upwards.
     fn careful(&self, job: JobId, sketches: &[Sketch], is_numbered: bool) -> Vec<NewChunk> {
         let mut seen = BTreeSet::new();
-        let mut chunks: Vec<_> = sketches.iter().filter(|sketch| seen.insert(sketch.id)).map(|sketch| self.new_chunk(sketch)).collect();
+        let mut chunks: Vec<_> =
+            sketches.iter().filter(|sketch| seen.insert(sketch.id)).map(|sketch| self.new_chunk(sketch)).collect();
         let exists = |key| self.model.get(key).is_some();
         for chunk in &mut chunks {
             let own = chunk.id.unwrap_or(0);
@@ -138,7 +161,8 @@ impl Scene<'_> {
     }
 
     fn new_chunk(&self, sketch: &Sketch) -> NewChunk {
-        let mut chunk = NewChunk::new(sketch.id).payload(sketch.payload.clone()).priority(sketch.priority).lane(LANES[sketch.lane]);
+        let mut chunk =
+            NewChunk::new(sketch.id).payload(sketch.payload.clone()).priority(sketch.priority).lane(LANES[sketch.lane]);
         chunk.checksum = text(&CHECKSUMS, sketch.checksum);
         chunk.depends_on = sketch.depends_on.iter().copied().filter(|id| *id != sketch.id).collect();
         chunk.depends_on_jobs = sketch.depends_on_jobs.iter().map(|pick| self.chunk(*pick)).collect();

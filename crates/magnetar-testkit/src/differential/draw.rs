@@ -7,19 +7,26 @@ use proptest::{bool::weighted, collection::vec, option, prelude::*, sample::sele
 
 use super::{
     Differential,
-    step::{Ask, CHECKSUMS, ChunkPick, ERRORS, ExpectPick, FencePick, Instant, JobPick, KEYS, KINDS, LANES, NAMES, RECORD_KEYS, SPACES, Sketch, Standing, Step},
+    step::{
+        Ask, CHECKSUMS, ChunkPick, ERRORS, ExpectPick, FencePick, Instant, JobPick, KEYS, KINDS, LANES, NAMES, RECORD_KEYS,
+        SPACES, Sketch, Standing, Step,
+    },
 };
 
 /// The steps of a run: a job or two first, so that there is something to do.
 pub(super) fn steps(config: Differential) -> impl Strategy<Value = Vec<Step>> {
-    (vec(first_job(), 1..4), vec(step(config), 1..=config.steps_max)).prop_map(|(first, rest)| first.into_iter().chain(rest).collect())
+    (vec(first_job(), 1..4), vec(step(config), 1..=config.steps_max))
+        .prop_map(|(first, rest)| first.into_iter().chain(rest).collect())
 }
 
 fn first_job() -> impl Strategy<Value = Step> {
     (1..=4_i64, options(), vec(sketch(), 1..10)).prop_map(|(id, options, chunks)| {
         let job = JobPick::Id(id);
         let ensure = Ask::EnsureJob { job, name: None, is_by_name: false, kind: 0, options: Some(options) };
-        Step::Submit { handle: 0, groups: vec![vec![ensure, Ask::Insert { job, is_by_name: false, is_numbered: false, is_careful: true, chunks }]] }
+        Step::Submit {
+            handle: 0,
+            groups: vec![vec![ensure, Ask::Insert { job, is_by_name: false, is_numbered: false, is_careful: true, chunks }]],
+        }
     })
 }
 
@@ -69,8 +76,12 @@ fn mark() -> impl Strategy<Value = Ask> {
         5 => (standing(Standing::Bad), Just(JobStatus::Pending)),
         5 => (chunk(), select(JobStatus::ALL.to_vec())),
     ];
-    (target, option::of(pick(&CHECKSUMS)), option::of(pick(&ERRORS)))
-        .prop_map(|((chunk, status), checksum, error)| Ask::Mark { chunk, status, checksum, error })
+    (target, option::of(pick(&CHECKSUMS)), option::of(pick(&ERRORS))).prop_map(|((chunk, status), checksum, error)| Ask::Mark {
+        chunk,
+        status,
+        checksum,
+        error,
+    })
 }
 
 /// What changes the chunks of a job and what they wait for.
@@ -126,7 +137,20 @@ fn sketch() -> impl Strategy<Value = Sketch> {
     (chunk_id(), links, content, rules).prop_map(|(id, (depends_on, depends_on_jobs), content, rules)| {
         let (checksum, payload, key, has_extra) = content;
         let (priority, lane, not_before, timeout, max_fails) = rules;
-        Sketch { id, checksum, depends_on, depends_on_jobs, payload, priority, lane, not_before, timeout, max_fails, key, has_extra }
+        Sketch {
+            id,
+            checksum,
+            depends_on,
+            depends_on_jobs,
+            payload,
+            priority,
+            lane,
+            not_before,
+            timeout,
+            max_fails,
+            key,
+            has_extra,
+        }
     })
 }
 

@@ -1,5 +1,7 @@
 //! One store beside its model: takes steps on both, and compares.
 
+#![expect(clippy::indexing_slicing, reason = "the place of a handle is always taken modulo the number of handles")]
+
 use std::{fmt::Write, sync::Arc, time::Duration};
 
 use magnetar_core::{Clock, Group, JobStatus, JobStore, Op, Reply, Timestamp, check_group};
@@ -64,8 +66,14 @@ impl Rig {
         }
         let outcome = match step {
             Step::Submit { handle, groups } => self.submit_asked(*handle, groups).await,
-            Step::Advance(by) => Ok(self.advance(*by)),
-            Step::GoBack(by) => Ok(self.go_back(*by)),
+            Step::Advance(by) => {
+                self.advance(*by);
+                Ok(())
+            }
+            Step::GoBack(by) => {
+                self.go_back(*by);
+                Ok(())
+            }
             Step::Open => self.open_another().await,
             Step::Close { handle } => self.close(*handle).await,
             Step::Kill { handle } => self.kill(*handle).await,
@@ -230,13 +238,15 @@ impl Rig {
         }
     }
 
-    /// Reads everything on any handle. What is delayed is only known at the time of the last upkeep.
+    /// Reads everything on any handle, after its upkeep: whether reading does it too must make no difference.
     async fn read(&mut self, handle: usize, page_rows: usize) -> Result<(), String> {
-        if self.now() != self.submitted_at {
+        let at = handle % self.handles.len();
+        self.settle(at).await?;
+        if self.is_over {
             return Ok(());
         }
-        let store = Arc::clone(&self.handles[handle % self.handles.len()].1);
-        self.log.push(Event::Said(format!("everything is read on the {handle}-th handle, {page_rows} rows a page")));
+        let (handle, store) = (self.handles[at].0, Arc::clone(&self.handles[at].1));
+        self.log.push(Event::Said(format!("{handle:?} reads everything, {page_rows} rows a page")));
         compare::everything(&self.model, &*store, page_rows).await
     }
 
@@ -248,7 +258,10 @@ impl Rig {
                 Event::Said(text) => write!(story, "\n{at:>4}. {text}"),
                 Event::Submitted { at: now, handle, groups, outcomes } => {
                     let _ = write!(story, "\n{at:>4}. {now} {handle:?} submits");
-                    groups.iter().zip(outcomes).try_for_each(|(group, outcome)| write!(story, "\n      {group:?}\n      -> {outcome:?}"))
+                    groups
+                        .iter()
+                        .zip(outcomes)
+                        .try_for_each(|(group, outcome)| write!(story, "\n      {group:?}\n      -> {outcome:?}"))
                 }
             };
         }

@@ -27,7 +27,11 @@ pub(super) fn shrink(mut steps: Vec<Step>, mut tries: u32, fails: impl Fn(&[Step
 
 /// How many pieces can be left out.
 fn pieces(steps: &[Step]) -> usize {
-    (0..).take_while(|place| without(steps, *place).is_some()).count()
+    let mut count = 0;
+    while without(steps, count).is_some() {
+        count += 1;
+    }
+    count
 }
 
 /// The steps without the piece at this place: first whole steps are counted, then groups, ops, and chunks of an insert.

@@ -7,14 +7,14 @@ use std::{
 
 use async_trait::async_trait;
 use magnetar_core::{
-    Answer, Audit, Capabilities, Clock, Durability, Error, Fence, Group, JobStore, Page, Query, Rejection, Reply, Result, Sharing,
-    Token,
+    Answer, Audit, Capabilities, Clock, Durability, Error, Fence, Group, JobStore, Page, Query, Rejection, Reply, Result,
+    Sharing, Token,
 };
 
 use super::*;
 use crate::{
     clock::ManualClock,
-    model::{ExpectedFence, ExpectedReply, Expectation, HandleId, Model, Outcome},
+    model::{Expectation, ExpectedFence, ExpectedReply, HandleId, Model, Outcome},
 };
 
 /// What the store under test does wrong.
@@ -80,7 +80,8 @@ impl JobStore for ModelStore {
         let mut model = self.model.lock().unwrap();
         let now = self.clock.now();
         // A first try says what would be chosen; a store of its own chooses otherwise.
-        let chosen: Vec<Outcome> = model.clone().submit(self.handle, &groups, now, &[]).iter().map(|group| self.outcome(group)).collect();
+        let chosen: Vec<Outcome> =
+            model.clone().submit(self.handle, &groups, now, &[]).iter().map(|group| self.outcome(group)).collect();
         let own = if self.fault == Fault::RepeatsTokens { chosen } else { chosen.into_iter().map(with_other_numbers).collect() };
         let expected = model.submit(self.handle, &groups, now, &own);
         Ok(expected.iter().map(|group| self.outcome(group)).collect())
@@ -99,25 +100,37 @@ impl JobStore for ModelStore {
         };
         Ok(match query {
             Query::Job(id) => Answer::Job(model.jobs().into_iter().find(|job| job.id == id).map(Box::new)),
-            Query::JobByName(name) => Answer::Job(model.jobs().into_iter().find(|job| job.name.as_ref() == Some(&name)).map(Box::new)),
-            Query::Jobs { after, limit } => {
-                Answer::Jobs(page(model.jobs().into_iter().filter(|job| after.is_none_or(|after| job.id > after)), limit, |job| job.id))
+            Query::JobByName(name) => {
+                Answer::Job(model.jobs().into_iter().find(|job| job.name.as_ref() == Some(&name)).map(Box::new))
             }
+            Query::Jobs { after, limit } => Answer::Jobs(page(
+                model.jobs().into_iter().filter(|job| after.is_none_or(|after| job.id > after)),
+                limit,
+                |job| job.id,
+            )),
             Query::Stats(job) => Answer::Stats(model.stats(job)),
             Query::Chunk { job, chunk } => Answer::Chunk(model.get((job, chunk)).map(|chunk| Box::new(show(&chunk)))),
             Query::Chunks { job, filter, after, limit } => {
                 let chunks = model.chunks(job, filter).into_iter().map(|chunk| show(&chunk));
-                Answer::Chunks(page(chunks.filter(|chunk| after.is_none_or(|after| chunk.chunk > after)), limit, |chunk| chunk.chunk))
+                Answer::Chunks(page(chunks.filter(|chunk| after.is_none_or(|after| chunk.chunk > after)), limit, |chunk| {
+                    chunk.chunk
+                }))
             }
             Query::Ids { job, filter, after, limit } => {
                 let ids = model.chunks(job, filter).into_iter().map(|chunk| chunk.state().chunk);
                 Answer::Ids(page(ids.filter(|id| after.is_none_or(|after| *id > after)), limit, |id| *id))
             }
             Query::Dependencies { job, chunk } => Answer::Dependencies(model.dependencies((job, chunk))),
-            Query::Record { space, key } => Answer::Record(model.records(&space, &key).into_iter().find(|record| record.key == key)),
+            Query::Record { space, key } => {
+                Answer::Record(model.records(&space, &key).into_iter().find(|record| record.key == key))
+            }
             Query::Records { space, prefix, after, limit } => {
                 let records = model.records(&space, &prefix).into_iter();
-                Answer::Records(page(records.filter(|record| after.as_ref().is_none_or(|after| record.key > *after)), limit, |record| record.key.clone()))
+                Answer::Records(page(
+                    records.filter(|record| after.as_ref().is_none_or(|after| record.key > *after)),
+                    limit,
+                    |record| record.key.clone(),
+                ))
             }
             Query::Audit(job) => Answer::Audit(Audit { chunks: model.stats(job).total_chunks, problems: Vec::new() }),
             other => panic!("no answer to {other:?}"),
@@ -184,7 +197,9 @@ fn with_other_numbers(outcome: Outcome) -> Outcome {
     outcome.map(|replies| {
         let other = |reply| match reply {
             Reply::Claimed(mut states) => {
-                states.iter_mut().for_each(|state| state.lease = state.lease.map(|lease| moved(lease, lease.fence.token().get() + 5)));
+                for state in &mut states {
+                    state.lease = state.lease.map(|lease| moved(lease, lease.fence.token().get() + 5));
+                }
                 Reply::Claimed(states)
             }
             Reply::Marked { changed, fence } => {
@@ -208,7 +223,10 @@ fn with_token(fence: Fence, token: u64) -> Fence {
 
 fn run(fault: Fault, has_many_handles: bool, operations: u64) -> Tally {
     let config = Differential { operations, shrinks_max: 200, ..Differential::default() };
-    differential(move || vec![("model".to_owned(), Box::new(ModelHarness::new(fault, has_many_handles)) as Box<dyn Harness>)], config)
+    differential(
+        move || vec![("model".to_owned(), Box::new(ModelHarness::new(fault, has_many_handles)) as Box<dyn Harness>)],
+        config,
+    )
 }
 
 #[test]

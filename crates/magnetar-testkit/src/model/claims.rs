@@ -139,14 +139,14 @@ impl Model {
         let key = self.known_chunk((fence.job(), fence.chunk()))?;
         match self.chunk(key).lease {
             Some(lease) if lease.fence == *fence => Ok((key, lease)),
-            _ => Err(self.stale(fence, self.chunk(key), asked)),
+            _ => Err(Self::stale(fence, self.chunk(key), asked)),
         }
     }
 
     /// A fence that did exactly this before has already applied it, as long as no later attempt has ended the chunk in another way;
     /// any other is lost. Two cases are open: a mark or a close that came to the same, and later attempts that did not end the chunk,
     /// or ended it in the same way.
-    fn stale(&self, fence: &Fence, chunk: &Chunk, asked: Option<End>) -> Refusal {
+    fn stale(fence: &Fence, chunk: &Chunk, asked: Option<End>) -> Refusal {
         let lost = Rejection::FenceLost { fence: *fence };
         let applied = Rejection::AlreadyApplied { fence: *fence };
         let own = chunk.attempts.iter().position(|attempt| attempt.token == Some(fence.token().get()));

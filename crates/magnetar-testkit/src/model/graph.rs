@@ -88,7 +88,9 @@ impl Model {
         let running = behind.iter().filter(|key| self.chunk(**key).status == JobStatus::Processing);
         Refusal::any_of(open_roots.chain(running).map(|key| self.not_allowed(*key, Event::Reopen)).collect())?;
         let ended: BTreeSet<Key> = behind.into_iter().chain(roots).filter(|key| self.chunk(*key).status.is_terminal()).collect();
-        ended.iter().for_each(|key| self.renew(*key));
+        for key in &ended {
+            self.renew(*key);
+        }
         Ok(ExpectedReply::Reopened(ended.into_iter().collect()))
     }
 

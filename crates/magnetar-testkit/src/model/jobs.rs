@@ -2,7 +2,7 @@
 
 use magnetar_core::{Job, JobId, JobOptions, JobRef, JobSpec, Rejection, Reply, Timestamp};
 
-use super::{APPLIED, ExpectedReply, Model, Refusal, refusal::NAMELESS};
+use super::{APPLIED, ExpectedReply, Model, Refusal};
 
 /// A job as the model has it.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ impl Model {
     pub(super) fn resolve(&self, job: &JobRef) -> Result<JobId, Refusal> {
         match job {
             JobRef::Id(job) => self.known_job(*job).map(|_| *job),
-            JobRef::Name(name) => self.job_named(name).ok_or_else(|| Rejection::JobNotFound { job: NAMELESS }.into()),
+            JobRef::Name(name) => self.job_named(name).ok_or_else(|| Rejection::JobNameNotFound { name: name.clone() }.into()),
         }
     }
 

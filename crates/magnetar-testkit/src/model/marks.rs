@@ -29,6 +29,11 @@ impl Model {
     ) -> Result<ExpectedReply, Refusal> {
         let key = self.known_chunk((job, update.chunk_id))?;
         self.own_claim_stands(handle, key)?;
+        if let Some(lease) = self.chunk(key).lease
+            && lease.session != self.session_of(handle)
+        {
+            return Err(Rejection::Held { job: key.0, chunk: key.1, session: lease.session }.into());
+        }
         let status = self.chunk(key).status;
         if status == update.status {
             return Ok(UNCHANGED);
@@ -61,9 +66,6 @@ impl Model {
 
     fn mark_running(&mut self, handle: HandleId, key: Key, update: &JobUpdate) -> Result<ExpectedReply, Refusal> {
         let lease = self.chunk(key).lease.unwrap();
-        if lease.session != self.session_of(handle) {
-            return Err(Rejection::Held { job: key.0, chunk: key.1, session: lease.session }.into());
-        }
         if update.status == Skipped {
             return Err(self.no_such_mark(key, Skipped).into());
         }

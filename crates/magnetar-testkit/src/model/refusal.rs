@@ -1,9 +1,6 @@
 //! Why a group is refused: one rejection, or several of which each would be right.
 
-use magnetar_core::{JobId, Rejection};
-
-/// Stands for a job whose id nobody can know, because it was asked for by a name that no job carries.
-pub(super) const NAMELESS: JobId = JobId::MIN;
+use magnetar_core::Rejection;
 
 /// The rejections that a store may answer a group with.
 #[derive(Clone, Debug)]
@@ -41,9 +38,7 @@ impl From<Rejection> for Refusal {
 fn agree(expected: &Rejection, actual: &Rejection) -> bool {
     use Rejection as R;
     match (expected, actual) {
-        (R::JobNotFound { job: NAMELESS }, R::JobNotFound { .. })
-        | (R::Cycle { .. }, R::Cycle { .. })
-        | (R::Invalid { .. }, R::Invalid { .. }) => true,
+        (R::Cycle { .. }, R::Cycle { .. }) | (R::Invalid { .. }, R::Invalid { .. }) => true,
         (R::NotAllowed { job, chunk, status, .. }, R::NotAllowed { job: job2, chunk: chunk2, status: status2, .. }) => {
             (job, chunk, status) == (job2, chunk2, status2)
         }

@@ -92,24 +92,28 @@ impl Model {
         let is_dead = |session: &Session| now.since(session.renewed_at) >= SESSION_LIVES_FOR;
         let dead: Vec<u64> =
             self.sessions.iter().filter(|(id, session)| **id != own && is_dead(session)).map(|(id, _)| *id).collect();
-        let lost = dead.iter().flat_map(|session| self.leases_of(*session)).collect();
-        self.take_back(lost, Self::lose_lease);
+        let lost: Vec<_> = dead.iter().flat_map(|session| self.leases_of(*session)).collect();
+        self.take_back(&lost, Self::lose_lease);
         for session in dead {
             self.sessions.remove(&session);
         }
         let leases = self.chunks.iter().filter_map(|(key, chunk)| Some((*key, chunk.lease?)));
-        let late = leases.filter(|(_, lease)| lease.deadline.is_some_and(|deadline| deadline <= now)).collect();
-        self.take_back(late, Self::time_out);
+        let late: Vec<_> = leases.filter(|(_, lease)| lease.deadline.is_some_and(|deadline| deadline <= now)).collect();
+        self.take_back(&late, Self::time_out);
     }
 
     /// Takes back many leases. In which order is not said, so it must make no difference.
-    fn take_back(&mut self, leases: Vec<(Key, Lease)>, each: fn(&mut Self, Key, Lease)) {
+    fn take_back(&mut self, leases: &[(Key, Lease)], each: fn(&mut Self, Key, Lease)) {
         if leases.is_empty() {
             return;
         }
         let mut backwards = self.clone();
-        leases.iter().rev().for_each(|(key, lease)| each(&mut backwards, *key, *lease));
-        leases.iter().for_each(|(key, lease)| each(self, *key, *lease));
+        for (key, lease) in leases.iter().rev() {
+            each(&mut backwards, *key, *lease);
+        }
+        for (key, lease) in leases {
+            each(self, *key, *lease);
+        }
         if self.chunks != backwards.chunks {
             self.doubts.push(Doubt::Upkeep("in which order lost and late leases are taken back"));
         }

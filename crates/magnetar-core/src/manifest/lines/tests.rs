@@ -130,6 +130,8 @@ fn the_longest_line_is_read() {
         format!("{{\"id\": 1,{padding} \"payload\": \"\"}}\r\n{{\"id\": 2}}")
     };
     assert_eq!(read(&line(MANIFEST_LINE_BYTES_MAX)).unwrap().len(), 2);
+    let error = read(&format!("{} x", line(MANIFEST_LINE_BYTES_MAX))).unwrap_err();
+    assert_eq!(error.to_string(), "line 2: trailing characters at column 11", "its end is no line");
     let error = read(&line(MANIFEST_LINE_BYTES_MAX + 1)).unwrap_err();
     assert_eq!(*error.problem(), Problem::LineTooLong { max: MANIFEST_LINE_BYTES_MAX });
 }

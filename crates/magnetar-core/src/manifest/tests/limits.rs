@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use super::*;
+use super::{super::value::Loose, *};
 use crate::{
     chunk::NewChunk,
     job::JobSpec,
@@ -64,6 +64,15 @@ fn a_chunk_of_too_many_values_is_refused_before_they_fill_the_memory() {
 }
 
 #[test]
+fn a_chunk_with_another_problem_has_no_more_room_for_values() {
+    let values = "0,".repeat(DEPENDENCIES_MAX + EXTRA_BYTES_MAX);
+    let loose: Loose = serde_json::from_str(&format!("{{\"a\": 1, \"a\": 2, \"b\": [{values}0]}}")).unwrap();
+    let (value, problem) = loose.open(None);
+    assert_eq!(problem, Some(Problem::RepeatedKey { key: "a".to_owned() }));
+    assert!(value["b"].as_array().unwrap().len() < DEPENDENCIES_MAX + EXTRA_BYTES_MAX);
+}
+
+#[test]
 fn values_may_be_nested_64_levels_deep() {
     let cases = [("[", "]"), ("{\"a\":", "}")];
     for (open, close) in cases {
@@ -86,12 +95,7 @@ fn no_depth_runs_out_of_stack() {
     on_stack_of(256, || {
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
             let deep = nested(open, close, DEEP);
-            for text in [
-                format!("{{\"chunks\": [{deep}]}}"),
-                format!("{{\"chunks\": [{{\"id\": 1, \"x\": {deep}}}]}}"),
-                format!("{{\"name\": {deep}}}"),
-                deep,
-            ] {
+            for text in [format!("{{\"chunks\": [{{\"id\": 1, \"x\": {deep}}}]}}"), format!("{{\"name\": {deep}}}"), deep] {
                 assert!(json(&text).is_err());
                 assert!(Lines::new(text.as_bytes()).next().unwrap().is_err());
             }

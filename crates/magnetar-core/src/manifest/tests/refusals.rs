@@ -30,6 +30,7 @@ fn toml_refusals_name_the_line_and_the_chunk() {
         ("onfailure = \"a\"", "line 1: unknown key `onfailure`, did you mean `on_failure`?"),
         ("id = 1", "line 1: unknown key `id`; known are name, kind, on_failure, retry, chunks"),
         ("retry.retires = 1", "line 1: unknown key `retry.retires`, did you mean `retries`?"),
+        ("retry.ongest_wait = 1", "line 1: unknown key `retry.ongest_wait`, did you mean `longest_wait`?"),
         ("name = 1", "line 1: key `name` must be a text, found the number 1"),
         ("\nkind = true", "line 2: key `kind` must be a text, found true"),
         ("on_failure = \"Skip\"", "line 1: key `on_failure` must be \"skip\", \"hold\" or \"run\", found the text \"Skip\""),
@@ -77,6 +78,10 @@ fn json_refusals_name_the_line_and_the_chunk() {
         ("{\"chunks\": [{\"id\": 1}], \"chunks\": []}", "key `chunks` stands twice"),
         ("{\"chunks\": [{\"id\": 1, \"id\": 2}]}", "chunk 2 (line 1): key `id` stands twice"),
         ("{\"chunks\": [{\"id\": 1, \"a\": {\"b\": [{\"c\": 1, \"c\": 2}]}}]}", "chunk 1 (line 1): key `a.b.c` stands twice"),
+        (
+            "{\"chunks\": [{\"id\": 1, \"a\": {\"b\": 1, \"b\": 2, \"c\": 3}, \"d\": 4}]}",
+            "chunk 1 (line 1): key `a.b` stands twice",
+        ),
         ("{\"retry\": {\"jitter\": 0, \"jitter\": 0}}", "line 1: key `retry.jitter` stands twice"),
         (
             "{\"chunks\": 1}",
@@ -151,8 +156,9 @@ fn an_id_is_an_integer_that_every_store_can_hold() {
         );
         refused(json(&format!("{{\"chunks\": [{{\"id\": {value}}}]}}")), &message);
     }
+    let message = "key `id` must be a chunk's id, an integer from 0 to 9223372036854775807, found the number 9223372036854775808";
     let error = json("{\"chunks\": [{\"id\": 9223372036854775808}]}").unwrap_err();
-    assert_eq!(error.chunk(), Some(9_223_372_036_854_775_808));
+    assert_eq!(error.to_string(), format!("chunk 9223372036854775808 (line 1): {message}"));
 }
 
 #[test]
@@ -218,6 +224,14 @@ fn dependencies_that_meet_again_are_no_cycle() {
     let text =
         r#"{"chunks": [{"id": 1, "depends_on": [2, 3]}, {"id": 2, "depends_on": [4]}, {"id": 3, "depends_on": [4]}, {"id": 4}]}"#;
     assert!(json(text).is_ok());
+}
+
+#[test]
+fn many_ways_to_the_same_chunk_are_walked_once() {
+    // Two chunks a layer, each behind both of the next: 2^100 ways from the top to the bottom.
+    let chunk = |id: u64| NewChunk::new(id).depends_on([id / 2 * 2 + 2, id / 2 * 2 + 3]);
+    let chunks = (0..200).map(chunk).chain([NewChunk::new(200), NewChunk::new(201)]).collect();
+    assert!(Manifest::new(JobSpec::default(), chunks).is_ok());
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub(in crate::laws) const LAWS: &[Law] = laws![
     pause_and_resume_hold_for_the_claims_behind_them,
     job_deleted_and_made_anew_in_one_group_is_fresh,
     chain_can_be_marked_in_one_group,
+    chain_of_a_thousand_can_be_marked_in_one_group,
     parked_chunk_wakes_within_the_group,
     record_sees_the_write_before_it,
     record_is_written_once_where_two_expect_none,
@@ -110,6 +111,12 @@ async fn chain_can_be_marked_in_one_group(world: &mut World) {
     world.store().apply(group).await.unwrap();
     assert_eq!((world.status(7, 3).await, world.status(7, 4).await), (Done, Pending));
     changes_nothing(world, vec![mark_op(7, 4, Processing), mark_op(7, 3, Pending)], ErrorKind::NotAllowed).await;
+}
+
+async fn chain_of_a_thousand_can_be_marked_in_one_group(world: &mut World) {
+    job_of(world, 7, chain(1000)).await;
+    world.store().apply((1..=1000).map(|chunk| mark_op(7, chunk, Done)).collect()).await.unwrap();
+    assert!(world.store().get_stats(7).await.unwrap().is_complete());
 }
 
 async fn parked_chunk_wakes_within_the_group(world: &mut World) {
