@@ -82,50 +82,34 @@ pub(crate) struct Step<'a, 'v> {
     /// Whether children are still to be told of ends, once that is known.
     untold: Option<bool>,
     wakes: bool,
+    /// Whether upkeep was done in this transaction.
+    is_upkept: bool,
     /// Whether a claim of the group came up empty.
     starved: bool,
     has_session: bool,
 }
 
 impl Engine {
-    /// Applies groups as one transaction, in their order, each wholly or not at all.
-    pub(crate) fn apply(&mut self, view: &dyn View, groups: &[&Group], now: Timestamp) -> Result<Applied> {
+    /// Applies the groups of some requests as one transaction, in their order, each wholly or not at all.
+    pub(crate) fn apply(&mut self, view: &dyn View, requests: &[Vec<&Group>], now: Timestamp) -> Result<Applied> {
         self.before = self.state;
         let mut txn = Txn::new(view);
         let mut step = Step::new(&mut txn, self, now);
-        let mut is_upkept = step.is_upkeep_due();
-        if is_upkept {
+        if step.is_upkeep_due() {
             step.bounded_upkeep()?;
         }
-        let mut outcomes = Vec::with_capacity(groups.len());
-        for group in groups {
-            if group.iter().any(looks_at_ends) && step.has_untold().map_err(Stop::into_error)? {
-                if !is_upkept {
-                    step.bounded_upkeep()?;
-                    is_upkept = true;
-                }
-                if step.has_untold().map_err(Stop::into_error)? && step.engine.state.has_backlog {
-                    outcomes.push(None);
-                    continue;
-                }
+        let mut outcomes = Vec::new();
+        for request in requests {
+            // Behind a group that must wait, the others of its request wait too, so that they stay in order.
+            let mut is_waiting = false;
+            for group in request {
+                let outcome = if is_waiting { None } else { step.outcome(group)? };
+                is_waiting = outcome.is_none();
+                outcomes.push(outcome);
             }
-            let mut outcome = step.group(group)?;
-            if outcome.is_ok() && step.starved && (!is_upkept || step.engine.state.has_backlog) {
-                // Before a claim comes back empty, everything that could fill it is done; the group then runs again.
-                step.undo();
-                step.bounded_upkeep()?;
-                is_upkept = true;
-                outcome = step.group(group)?;
-                if outcome.is_ok() && step.starved && step.engine.state.has_backlog && group.iter().all(Op::is_claim) {
-                    step.undo();
-                    outcomes.push(None);
-                    continue;
-                }
-            }
-            outcomes.push(Some(outcome));
         }
         let wakes = step.wakes;
-        let flush = if groups.iter().all(|group| group.iter().all(Op::is_claim)) { Flush::Unsynced } else { Flush::Synced };
+        let flush = if requests.iter().flatten().copied().flatten().all(Op::is_claim) { Flush::Unsynced } else { Flush::Synced };
         Ok(Applied { outcomes, writes: txn.into_writes(), flush, wakes })
     }
 
@@ -172,6 +156,34 @@ impl Engine {
 }
 
 impl Step<'_, '_> {
+    /// Runs a group; none where it must wait for the next transaction.
+    fn outcome(&mut self, group: &Group) -> Result<Option<Result<Vec<Reply>, Rejection>>> {
+        if group.iter().any(looks_at_ends) && self.must_wait_for_ends()? {
+            return Ok(None);
+        }
+        let outcome = self.group(group)?;
+        if outcome.is_err() || !self.starved || (self.is_upkept && !self.engine.state.has_backlog) {
+            return Ok(Some(outcome));
+        }
+        // Before a claim comes back empty, everything that could fill it is done; the group then runs again.
+        self.undo();
+        self.bounded_upkeep()?;
+        let outcome = self.group(group)?;
+        if outcome.is_ok() && self.starved && self.engine.state.has_backlog && group.iter().all(Op::is_claim) {
+            self.undo();
+            return Ok(None);
+        }
+        Ok(Some(outcome))
+    }
+
+    /// Whether more children are still to be told of ends than one transaction can tell.
+    fn must_wait_for_ends(&mut self) -> Result<bool> {
+        if !self.is_upkept && self.has_untold().map_err(Stop::into_error)? {
+            self.bounded_upkeep()?;
+        }
+        Ok(self.has_untold().map_err(Stop::into_error)? && self.engine.state.has_backlog)
+    }
+
     /// Runs a group, and takes it back where it is refused.
     fn group(&mut self, group: &Group) -> Result<Result<Vec<Reply>, Rejection>> {
         self.txn.begin_group();

@@ -39,7 +39,7 @@ impl Inline {
         while outcomes.iter().any(Option::is_none) {
             let waiting: Vec<_> =
                 groups.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_none()).map(|(group, _)| group).collect();
-            let ran = writer.run(&waiting)?;
+            let ran = writer.run(&[waiting])?;
             if ran.wakes {
                 self.hint.change();
             }

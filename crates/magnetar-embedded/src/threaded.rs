@@ -237,7 +237,7 @@ fn write(mut writer: Writer, shared: &Arc<Shared>) {
 
 /// Applies a batch and answers it. Returns the request to close, where there was one: it is always the last.
 fn work(writer: &mut Writer, shared: &Arc<Shared>, mut batch: Vec<Request>) -> Option<queue::Closing> {
-    let waiting: Vec<&Group> = batch.iter().flat_map(Request::waiting).collect();
+    let waiting: Vec<Vec<&Group>> = batch.iter().map(|request| request.waiting().collect()).collect();
     let ran = writer.run(&waiting);
     match ran {
         Ok(ran) => {

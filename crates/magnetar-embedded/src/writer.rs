@@ -54,12 +54,12 @@ impl Writer {
         self.backend.reader()
     }
 
-    /// Applies groups in one commit. An error means that nothing was changed, unless the store is poisoned by it.
-    pub(crate) fn run(&mut self, groups: &[&Group]) -> Result<Ran> {
+    /// Applies the groups of some requests in one commit. An error means that nothing was changed, unless the store is poisoned by it.
+    pub(crate) fn run(&mut self, requests: &[Vec<&Group>]) -> Result<Ran> {
         let now = self.clock.now();
         self.guarded(|backend, engine| {
             let tx = backend.begin()?;
-            let Applied { outcomes, writes, flush, wakes } = engine.apply(&*tx, groups, now)?;
+            let Applied { outcomes, writes, flush, wakes } = engine.apply(&*tx, requests, now)?;
             commit(tx, &writes, flush)?;
             engine.committed();
             Ok(Ran { outcomes, wakes })

@@ -8,6 +8,6 @@ use magnetar_testkit::EmbeddedHarness;
 fn main() -> ExitCode {
     magnetar_testkit::main("memory inline", || {
         let backend = MemoryBackend::default();
-        EmbeddedHarness::inline(move || Box::new(backend.clone()))
+        EmbeddedHarness::inline(move || Box::new(backend.clone())).in_small_steps()
     })
 }

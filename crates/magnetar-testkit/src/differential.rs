@@ -39,7 +39,7 @@ pub struct Differential {
     pub operations: u64,
     /// The most steps of one run. Default 120.
     pub steps_max: usize,
-    /// The most groups of one submit. Set it to 1 for a store that does not apply groups in their order. Default 3.
+    /// The most groups of one submit. Every order of them is tried on the model, so keep it small. Default 3.
     pub groups_max: usize,
     /// Everything is read after every so many-th submit, and the most important after each. Default 8.
     pub thorough_every: u64,

@@ -44,12 +44,20 @@ impl EmbeddedHarness {
         Self::new(source, Driver::Threaded, Options::default())
     }
 
-    /// A harness whose handles do everything in the thread of the caller, upkeep with every call, ends told two at a time.
+    /// A harness whose handles do everything in the thread of the caller, and upkeep with every call.
     pub fn inline(source: impl Fn() -> Box<dyn Backend> + Send + Sync + 'static) -> Self {
         let mut options = Options::default();
         options.upkeep_every = Duration::ZERO;
-        options.release_rows = 2;
         Self::new(source, Driver::Inline, options)
+    }
+
+    /// The same harness, in steps so small that every bound on a transaction is met: ends are told two children at a time,
+    /// and two rows are as much upkeep as is done at once.
+    #[must_use]
+    pub fn in_small_steps(mut self) -> Self {
+        self.options.release_rows = 2;
+        self.options.upkeep_rows = 2;
+        self
     }
 
     fn new(source: impl Fn() -> Box<dyn Backend> + Send + Sync + 'static, driver: Driver, options: Options) -> Self {

@@ -26,7 +26,10 @@ struct Plan<'c> {
     /// The places of the new ones in `new`.
     at: HashMap<ChunkId, usize>,
     stored: Vec<(ChunkId, &'c NewChunk)>,
+    /// The ids that chunks of the insert have themselves.
     named: HashSet<ChunkId>,
+    /// Those, and the ids of chunks that carry a key of the insert.
+    touched: HashSet<ChunkId>,
     report: InsertReport,
 }
 
@@ -69,27 +72,33 @@ impl Step<'_, '_> {
             if chunk.id.is_none() || chunk.key.is_some() {
                 plan.report.ids.push(id);
             }
-            if let Some(name) = &chunk.key {
-                keys.insert(name, id);
+            plan.touched.insert(id);
+            if known.is_some() && chunk.id != Some(id) {
+                // What carries the key is answered, and counts as what it is.
+                if plan.at.contains_key(&id) {
+                    plan.report.unchanged += 1;
+                } else {
+                    plan.stored.push((id, chunk));
+                }
+                continue;
             }
             if !plan.named.insert(id) {
-                if known.is_some() {
-                    // A second chunk with a key of this very insert: the first is answered.
-                    plan.report.unchanged += 1;
-                    continue;
-                }
                 return Err(Rejection::invalid(format!("chunk {id} of job {} stands in the insert twice", job.row.id)).into());
             }
             // A job with nothing in it needs no look-ups.
             if tally.stats.total_chunks > 0 && look::chunk(self.txn, Spot { job: job.no, chunk: id })?.is_some() {
                 plan.stored.push((id, chunk));
             } else {
+                // One that is there already keeps the key that it has.
+                if let Some(name) = &chunk.key {
+                    keys.insert(name, id);
+                }
                 plan.at.insert(id, plan.new.len());
                 plan.new.push((id, chunk));
             }
         }
         plan.report.added = plan.new.len() as u64;
-        plan.report.absent = tally.stats.total_chunks.saturating_sub(plan.stored.len() as u64);
+        plan.report.absent = tally.stats.total_chunks.saturating_sub((plan.touched.len() - plan.new.len()) as u64);
         Ok(plan)
     }
 

@@ -35,6 +35,7 @@ impl<'a, 'v> Step<'a, 'v> {
             budget,
             release_budget,
             untold: None,
+            is_upkept: false,
             wakes: false,
             starved: false,
             has_session: false,
@@ -60,6 +61,7 @@ impl Step<'_, '_> {
     /// Does as much upkeep as the transaction's budget allows. Upkeep that meets a damaged row is given up and tried
     /// again later, so that what is sound stays usable.
     pub(super) fn bounded_upkeep(&mut self) -> Result<(), magnetar_core::Error> {
+        self.is_upkept = true;
         self.txn.begin_group();
         self.group_held = self.engine.undo_held.len();
         match self.upkeep(Upkeep::Bounded) {

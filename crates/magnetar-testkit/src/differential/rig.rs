@@ -1,6 +1,6 @@
 //! One store beside its model: takes steps on both, and compares.
 
-#![expect(clippy::indexing_slicing, reason = "the place of a handle is always taken modulo the number of handles")]
+#![expect(clippy::indexing_slicing, reason = "places of handles and groups are always within their number")]
 
 use std::{fmt::Write, sync::Arc, time::Duration};
 
@@ -187,33 +187,56 @@ impl Rig {
     async fn submit(&mut self, at: usize, groups: Vec<Group>) -> Result<(), String> {
         let (handle, store) = (self.handles[at].0, Arc::clone(&self.handles[at].1));
         let now = self.now();
-        let mut trial = self.model.clone();
-        trial.submit(handle, &groups, now, &[]);
-        if self.has_doubts(&trial) {
-            return Ok(());
+        let orders = orders(groups.len());
+        for order in &orders {
+            let mut trial = self.model.clone();
+            trial.submit(handle, &in_order(&groups, order), now, &[]);
+            if self.has_doubts(&trial) {
+                return Ok(());
+            }
         }
         let outcomes = store.submit(groups.clone()).await.map_err(|error| format!("failed to submit {groups:?}: {error}"))?;
-        let expected = self.model.submit(handle, &groups, now, &outcomes);
         self.submitted_at = now;
         self.submits += 1;
         for (group, outcome) in groups.iter().zip(&outcomes) {
             self.tally.count(group, outcome);
-            self.remember_fences(handle, outcome);
         }
-        let doubts = self.model.doubts().first().copied();
-        let verdict = compare::outcomes(&expected, &outcomes).and_then(|()| compare::faults(&self.model));
-        self.log.push(Event::Submitted { at: now, handle, groups, outcomes });
-        if let Some(doubt) = doubts {
-            // It came up only with what the store chose, after the store was asked.
-            self.tally.doubt(doubt.what());
-            self.is_over = true;
-            return Ok(());
+        self.log.push(Event::Submitted { at: now, handle, groups: groups.clone(), outcomes: outcomes.clone() });
+        compare::same("the number of outcomes", &groups.len(), &outcomes.len())?;
+        let mut disagreement = None;
+        for order in &orders {
+            let mut model = self.model.clone();
+            let told = in_order(&outcomes, order);
+            let expected = model.submit(handle, &in_order(&groups, order), now, &told);
+            // One that came up only with what the store chose, after the store was asked.
+            self.is_over |= self.has_doubts(&model);
+            if self.is_over {
+                return Ok(());
+            }
+            let verdict = match compare::outcomes(&expected, &told).and_then(|()| compare::faults(&model)) {
+                Ok(()) => self.look(&model, &*store).await,
+                Err(difference) => Err(difference),
+            };
+            match verdict {
+                Ok(()) => {
+                    self.model = model;
+                    for outcome in &outcomes {
+                        self.remember_fences(handle, outcome);
+                    }
+                    return Ok(());
+                }
+                Err(difference) => disagreement = disagreement.or(Some(difference)),
+            }
         }
-        verdict?;
+        disagreement.map_or(Ok(()), Err)
+    }
+
+    /// Reads what there is, and now and then in all ways.
+    async fn look(&self, model: &Model, store: &dyn JobStore) -> Result<(), String> {
         if self.submits.is_multiple_of(self.config.thorough_every) {
-            return compare::everything(&self.model, &*store, 1_000).await;
+            return compare::everything(model, store, 1_000).await;
         }
-        compare::jobs_and_chunks(&self.model, &*store, 1_000).await
+        compare::jobs_and_chunks(model, store, 1_000).await
     }
 
     /// Notes what the rules do not say. The submit is left out then; the run is over where any other would raise it too.
@@ -267,4 +290,22 @@ impl Rig {
         }
         story
     }
+}
+
+/// Every order of so many groups, their own first. Groups of a submit are unordered among each other: what a store does must be right in
+/// one order.
+fn orders(count: usize) -> Vec<Vec<usize>> {
+    let mut orders = vec![Vec::new()];
+    for _ in 0..count {
+        let longer = |order: Vec<usize>| {
+            let left = (0..count).filter(|at| !order.contains(at)).collect::<Vec<_>>();
+            left.into_iter().map(move |at| order.iter().copied().chain([at]).collect())
+        };
+        orders = orders.into_iter().flat_map(longer).collect();
+    }
+    orders
+}
+
+fn in_order<T: Clone>(items: &[T], order: &[usize]) -> Vec<T> {
+    order.iter().map(|at| items[*at].clone()).collect()
 }

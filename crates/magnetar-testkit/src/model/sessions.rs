@@ -41,6 +41,14 @@ pub(super) struct Claimed {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Session {
     renewed_at: Timestamp,
+    /// The same, if a handle renews at once where the clock went behind the last time. Whether it does, the rules do not say.
+    or_renewed_at: Timestamp,
+}
+
+impl Session {
+    fn renewals(self) -> [Timestamp; 2] {
+        [self.renewed_at, self.or_renewed_at]
+    }
 }
 
 impl Model {
@@ -73,7 +81,7 @@ impl Model {
     /// Whether this is the very instant at which a session dies or an attempt times out. Whether that is still in time, or too late
     /// already, the rules do not say.
     pub fn is_on_edge(&self, now: Timestamp) -> bool {
-        let dies = self.sessions.values().any(|session| session.renewed_at.after(SESSION_LIVES_FOR) == now);
+        let dies = self.sessions.values().flat_map(|session| session.renewals()).any(|at| at.after(SESSION_LIVES_FOR) == now);
         dies || self.chunks.values().filter_map(|chunk| chunk.lease).any(|lease| lease.deadline == Some(now))
     }
 
@@ -89,9 +97,16 @@ impl Model {
         self.renew_session(handle);
         let own = self.handles[&handle].session;
         let now = self.now;
-        let is_dead = |session: &Session| now.since(session.renewed_at) >= SESSION_LIVES_FOR;
-        let dead: Vec<u64> =
-            self.sessions.iter().filter(|(id, session)| **id != own && is_dead(session)).map(|(id, _)| *id).collect();
+        let has_expired = |at| now.since(at) >= SESSION_LIVES_FOR;
+        let others = self.sessions.iter().filter(|(id, _)| **id != own);
+        let (dead, unsure): (Vec<_>, Vec<_>) = others
+            .filter(|(_, session)| session.renewals().into_iter().any(has_expired))
+            .map(|(id, session)| (*id, session.renewals().into_iter().all(has_expired)))
+            .partition(|(_, is_dead)| *is_dead);
+        if !unsure.is_empty() {
+            self.doubts.push(Doubt::Upkeep("whether a session is renewed at once when the clock was set back"));
+        }
+        let dead: Vec<u64> = dead.into_iter().map(|(id, _)| id).collect();
         let lost: Vec<_> = dead.iter().flat_map(|session| self.leases_of(*session)).collect();
         self.take_back(&lost, Self::lose_lease);
         for session in dead {
@@ -123,19 +138,22 @@ impl Model {
     fn renew_session(&mut self, handle: HandleId) {
         let now = self.now;
         let session = self.handles[&handle].session;
-        match self.sessions.get_mut(&session) {
-            Some(session) if now.since(session.renewed_at) >= RENEWED_AFTER => session.renewed_at = now,
-            Some(_) => {}
-            None => {
-                let session = self.new_session(now);
-                self.handles.get_mut(&handle).unwrap().session = session;
-            }
+        let Some(own) = self.sessions.get_mut(&session) else {
+            let session = self.new_session(now);
+            self.handles.get_mut(&handle).unwrap().session = session;
+            return;
+        };
+        if now.since(own.renewed_at) >= RENEWED_AFTER {
+            own.renewed_at = now;
+        }
+        if now.since(own.or_renewed_at) >= RENEWED_AFTER || now < own.or_renewed_at {
+            own.or_renewed_at = now;
         }
     }
 
     fn new_session(&mut self, now: Timestamp) -> u64 {
         let session = self.number();
-        self.sessions.insert(session, Session { renewed_at: now });
+        self.sessions.insert(session, Session { renewed_at: now, or_renewed_at: now });
         session
     }
 
