@@ -43,6 +43,8 @@ impl Step<'_, '_> {
         for (id, chunk) in std::mem::take(&mut plan.stored) {
             self.insert_again(&job, id, chunk, &mut plan.report)?;
         }
+        // Ends are told when every chunk has been counted as what it was.
+        self.drain()?;
         Ok(plan.report)
     }
 
@@ -131,7 +133,7 @@ impl Step<'_, '_> {
         for spot in skipped {
             self.begin_release(spot, JobStatus::Skipped);
         }
-        self.drain()
+        Ok(())
     }
 
     /// Counts what a new chunk needs and writes its edges within the insert; edges from stored chunks are left in `links`.
@@ -188,7 +190,9 @@ impl Step<'_, '_> {
                 let is_linked = self.add_needs(&mut piece, &needs(job.row.id, chunk))?;
                 if is_changed || is_linked {
                     self.settle(&piece)?;
-                    self.tell_if_ended(&piece)?;
+                    if piece.row.status.is_terminal() && piece.row.has_children {
+                        self.begin_release(piece.spot, piece.row.status);
+                    }
                     report.updated += 1;
                 } else {
                     report.unchanged += 1;
