@@ -86,7 +86,8 @@ pub(crate) struct Step<'a, 'v> {
     is_upkept: bool,
     /// Whether a claim of the group came up empty.
     starved: bool,
-    has_session: bool,
+    /// The session of this handle, once it is known to be alive.
+    session: Option<SessionId>,
 }
 
 impl Engine {
@@ -158,7 +159,7 @@ impl Engine {
 impl Step<'_, '_> {
     /// Runs a group; none where it must wait for the next transaction.
     fn outcome(&mut self, group: &Group) -> Result<Option<Result<Vec<Reply>, Rejection>>> {
-        if group.iter().any(looks_at_ends) && self.must_wait_for_ends()? {
+        if group.iter().any(|op| looks_at_ends(op) || matches!(op, Op::Claim(_))) && self.must_wait_for_ends()? {
             return Ok(None);
         }
         let outcome = self.group(group)?;
@@ -207,7 +208,7 @@ impl Step<'_, '_> {
         self.txn.undo_group();
         self.engine.undo_held(self.group_held);
         // A session that was opened in the group is gone with it; the next claim opens it again.
-        self.has_session = false;
+        self.session = None;
         // So are ends that were told in it.
         self.engine.state.has_backlog = true;
         self.untold = None;

@@ -13,6 +13,7 @@ use crate::{
     look::{self, FoundJob},
     row::LeaseRow,
     stop::Stop,
+    table::Table,
     txn::Head,
 };
 
@@ -23,18 +24,27 @@ impl Step<'_, '_> {
     /// Takes the most urgent chunks of the lanes.
     pub(super) fn claim(&mut self, claim: &Claim) -> Result<Vec<JobState>, Stop> {
         let lanes = self.open_lanes(claim)?;
+        let mut taken = self.take_ready(&lanes, claim.limit)?;
+        // Earlier ops of the same group may have ended what many wait for.
+        if taken.is_empty() && self.has_untold()? {
+            self.tell_all()?;
+            taken = self.take_ready(&lanes, claim.limit)?;
+        }
+        self.starved |= taken.is_empty();
+        Ok(taken)
+    }
+
+    fn take_ready(&mut self, lanes: &[(FoundJob, Vec<u8>)], limit: usize) -> Result<Vec<JobState>, Stop> {
         let mut taken = Vec::new();
-        while taken.len() < claim.limit {
-            let ahead = (claim.limit - taken.len()).max(AHEAD_MIN);
-            let Some((job, (_, chunk, ready_key))) = self.most_urgent(&lanes, ahead)? else { break };
-            let job = job.clone();
+        while taken.len() < limit {
+            let ahead = (limit - taken.len()).max(AHEAD_MIN);
+            let Some((job, (_, chunk, ready_key))) = self.most_urgent(lanes, ahead)? else { break };
             let piece = self.ready_piece(Spot { job: job.no, chunk }, &job.row)?;
             if key::ready(job.no, &piece.row.lane, piece.row.priority, chunk) != ready_key {
-                return Err(Stop::corrupt(crate::table::Table::Ready, &ready_key, "is not where its chunk belongs"));
+                return Err(Stop::corrupt(Table::Ready, &ready_key, "is not where its chunk belongs"));
             }
             taken.push(self.lease(piece)?);
         }
-        self.starved |= taken.is_empty();
         Ok(taken)
     }
 

@@ -57,10 +57,10 @@ impl Step<'_, '_> {
     fn await_end(&mut self, piece: &mut Piece, job: i64, chunk: u64) -> Result<(), Stop> {
         let job = self.job(job)?;
         let mut parent = self.piece(&job, chunk)?;
-        self.refuse_cycle(piece, &parent)?;
         if parent.standing().status.is_terminal() || self.has_edge(parent.spot, piece.spot)? {
             return Ok(());
         }
+        self.refuse_cycle(piece, &parent)?;
         let (standing, _) = piece.standing().dependency(Dependency::Awaited, &piece.rules());
         piece.row.stand(standing);
         self.link(&mut parent, piece.spot, Edge::Awaits)

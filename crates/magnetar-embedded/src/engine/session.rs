@@ -104,14 +104,14 @@ pub(super) fn sessions(view: &dyn View) -> Result<Vec<(SessionId, SessionRow)>, 
 impl Step<'_, '_> {
     /// Sees to it that this handle's session is alive in the store. Another handle may have taken it for dead.
     pub(super) fn ensure_session(&mut self) -> Result<(), Stop> {
-        if self.has_session {
+        if self.session.is_some() {
             return Ok(());
         }
         let session_key = key::session(self.engine.state.session);
         if look::get::<SessionRow>(self.txn, Table::Session, &session_key)?.is_none() {
             self.engine.begin_session(self.txn, self.now)?;
         }
-        self.has_session = true;
+        self.session = Some(self.engine.state.session);
         Ok(())
     }
 

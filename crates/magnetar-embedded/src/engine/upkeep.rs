@@ -38,7 +38,7 @@ impl<'a, 'v> Step<'a, 'v> {
             is_upkept: false,
             wakes: false,
             starved: false,
-            has_session: false,
+            session: None,
         }
     }
 }
