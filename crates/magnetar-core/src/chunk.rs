@@ -168,18 +168,16 @@ impl NewChunk {
                 return Err(Rejection::invalid(format!("{} depends on itself", name())));
             }
         }
-        let too_large =
-            |what: &str, size: usize, max: usize| Rejection::limit(&format!("{what} of {} in bytes", name()), size, max);
-        too_large("the payload", self.payload.len(), limits::PAYLOAD_BYTES_MAX)?;
-        too_large("the extra", self.extra.as_json().len(), limits::EXTRA_BYTES_MAX)?;
-        too_large("the checksum", self.checksum.as_ref().map_or(0, String::len), limits::CHECKSUM_BYTES_MAX)?;
-        too_large("the key", self.key.as_ref().map_or(0, String::len), limits::KEY_BYTES_MAX)?;
+        // What is too large is named only where something is: a manifest has a million chunks that are not.
+        let limit = |what: &str, unit: &str, size: usize, max: usize| {
+            if size <= max { Ok(()) } else { Rejection::limit(&format!("{what} of {}{unit}", name()), size, max) }
+        };
+        limit("the payload", " in bytes", self.payload.len(), limits::PAYLOAD_BYTES_MAX)?;
+        limit("the extra", " in bytes", self.extra.as_json().len(), limits::EXTRA_BYTES_MAX)?;
+        limit("the checksum", " in bytes", self.checksum.as_ref().map_or(0, String::len), limits::CHECKSUM_BYTES_MAX)?;
+        limit("the key", " in bytes", self.key.as_ref().map_or(0, String::len), limits::KEY_BYTES_MAX)?;
+        limit("the number of dependencies", "", self.depends_on.len() + self.depends_on_jobs.len(), limits::DEPENDENCIES_MAX)?;
         check_lane(&self.lane)?;
-        Rejection::limit(
-            &format!("the number of dependencies of {}", name()),
-            self.depends_on.len() + self.depends_on_jobs.len(),
-            limits::DEPENDENCIES_MAX,
-        )?;
         if self.key.as_deref() == Some("") {
             return Err(Rejection::invalid(format!("the key of {} is empty; leave it out for none", name())));
         }

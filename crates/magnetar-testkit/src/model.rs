@@ -21,6 +21,7 @@
 mod chunk;
 mod claims;
 mod graph;
+mod guesses;
 mod insert;
 mod jobs;
 mod marks;
@@ -36,7 +37,7 @@ use std::collections::BTreeMap;
 
 use magnetar_core::{ChunkId, Fence, Group, InsertReport, JobId, Op, Rejection, Reply, Timestamp, check_group};
 
-use self::{chunk::Chunk, jobs::StoredJob, sessions::Session};
+use self::{chunk::Chunk, guesses::Guesses, jobs::StoredJob, sessions::Session};
 pub use self::{
     chunk::ExpectedChunk,
     refusal::Refusal,
@@ -164,7 +165,11 @@ impl Model {
         check_group(group)?;
         let before = self.clone();
         let mut replies = Vec::new();
+        let mut guesses = Guesses::default();
         for (at, op) in group.iter().enumerate() {
+            if told.is_empty() {
+                self.doubt_guesses(op, &before, &mut guesses);
+            }
             match self.op(handle, op, told.get(at)) {
                 Ok(reply) => replies.push(reply),
                 Err(refusal) => {

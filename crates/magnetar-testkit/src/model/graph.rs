@@ -107,11 +107,10 @@ impl Model {
 
     pub(super) fn depend(&mut self, key: Key, on: &[Key]) -> Result<ExpectedReply, Refusal> {
         self.known_chunk(key)?;
-        let mut refusals = self.missing(on);
+        Refusal::any_of(self.missing(on))?;
         if self.chunk(key).status != JobStatus::Pending {
-            refusals.push(self.not_allowed(key, Event::Depend));
+            return Err(self.not_allowed(key, Event::Depend).into());
         }
-        Refusal::any_of(refusals)?;
         let new: BTreeSet<Key> = on.iter().copied().filter(|parent| !self.chunk(key).depends_on.contains(parent)).collect();
         self.add_dependencies(new.iter().map(|parent| (key, *parent)).collect())?;
         Ok(APPLIED)
@@ -157,6 +156,9 @@ impl Model {
     pub(super) fn add_awaits(&mut self, key: Key, on: &[Key]) -> Result<(), Refusal> {
         Refusal::any_of(self.missing(on))?;
         let open: BTreeSet<Key> = on.iter().copied().filter(|other| !self.chunk(*other).status.is_terminal()).collect();
+        if on.iter().any(|other| !open.contains(other) && self.leads_to(*other, key, Through::Anything)) {
+            self.doubt("whether a chunk may be parked behind an ended one that depends on it");
+        }
         for other in &open {
             if *other == key || self.leads_to(*other, key, Through::Open) {
                 return Err(cycle(key, *other));

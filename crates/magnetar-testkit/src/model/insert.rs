@@ -141,17 +141,12 @@ impl Model {
 
     fn insert_dependencies(&mut self, new: Vec<(Key, Key)>) -> Result<(), Refusal> {
         let parents: Vec<Key> = new.iter().map(|(_, parent)| *parent).collect();
-        let mut refusals = self.missing(&parents);
-        refusals.extend(
-            new.iter()
-                .filter(|(child, parent)| child == parent)
-                .map(|(child, _)| Rejection::invalid(format!("{child:?} waits for itself"))),
-        );
-        let known: Vec<_> = new.into_iter().filter(|(_, parent)| self.chunks.contains_key(parent)).collect();
-        if let Err(cycle) = self.add_dependencies(known) {
-            refusals.push(cycle.first().clone());
+        Refusal::any_of(self.missing(&parents))?;
+        if let Some((child, _)) = new.iter().find(|(child, parent)| child == parent) {
+            let itself = Rejection::Cycle { job: child.0, chunk: child.1, on_job: child.0, on: child.1 };
+            return Refusal::any_of(vec![itself, Rejection::invalid(format!("{child:?} waits for itself"))]);
         }
-        Refusal::any_of(refusals)
+        self.add_dependencies(new)
     }
 }
 
