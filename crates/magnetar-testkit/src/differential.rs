@@ -15,12 +15,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    cell::RefCell,
-    env,
-    fmt::Write,
-    hash::{BuildHasher, Hasher, RandomState},
-};
+use std::{cell::RefCell, env, fmt::Write};
 
 use futures_lite::future::block_on;
 use proptest::{
@@ -53,8 +48,8 @@ impl Default for Differential {
     }
 }
 
-/// The seeds of every test, beside one that is new each time.
-const SEEDS: [u64; 3] = [1, 7, 42];
+/// The seeds of every test. They are fixed, so that a suite is red for a change and never by chance; others are for long runs.
+const SEEDS: [u64; 4] = [1, 7, 42, 2026];
 
 /// Runs random steps on the stores of the harnesses, each with its name, and on the model, until as many ops as told were applied.
 ///
@@ -88,7 +83,7 @@ fn seeds() -> (Vec<u64>, Option<u64>) {
     let number = |name| env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")));
     match number("MAGNETAR_SEED") {
         Some(seed) => (vec![seed], number("MAGNETAR_RUN")),
-        None => (SEEDS.into_iter().chain([RandomState::new().build_hasher().finish()]).collect(), None),
+        None => (SEEDS.to_vec(), None),
     }
 }
 

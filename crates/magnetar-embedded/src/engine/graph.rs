@@ -20,6 +20,7 @@ impl Step<'_, '_> {
     pub(super) fn depend(&mut self, job: JobId, chunk: ChunkId, on: &[(JobId, ChunkId)]) -> Result<Reply, Stop> {
         let job = self.job(job)?;
         let mut piece = self.piece(&job, chunk)?;
+        self.refuse_missing(on)?;
         if piece.standing().status != JobStatus::Pending {
             return Err(piece.refused(Refusal::NotAllowed, Event::Depend).into());
         }

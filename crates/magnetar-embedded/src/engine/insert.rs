@@ -38,6 +38,7 @@ impl Step<'_, '_> {
         let job = self.job_by_ref(job)?;
         let tally = look::tally(self.txn, job.no)?;
         let mut plan = self.plan(&job, &tally, chunks)?;
+        self.refuse_missing_needs(&job, &plan)?;
         refuse_inner_cycle(&job, &plan)?;
         self.add_all(&job, tally, &plan)?;
         for (id, chunk) in std::mem::take(&mut plan.stored) {
@@ -104,12 +105,31 @@ impl Step<'_, '_> {
         Ok(plan)
     }
 
+    /// Refuses what waits for chunks that are neither stored nor in the insert, before anything is said of circles.
+    fn refuse_missing_needs(&self, job: &FoundJob, plan: &Plan<'_>) -> Result<(), Stop> {
+        let outside = |chunk: &NewChunk| -> Vec<(JobId, ChunkId)> {
+            needs(job.row.id, chunk).into_iter().filter(|(of, on)| *of != job.row.id || !plan.at.contains_key(on)).collect()
+        };
+        for (_, chunk) in &plan.new {
+            self.refuse_missing(&outside(chunk))?;
+        }
+        for (id, chunk) in &plan.stored {
+            let needs = outside(chunk);
+            if !needs.is_empty() && self.piece(job, *id)?.standing().status == JobStatus::Pending && chunk.id == Some(*id) {
+                self.refuse_missing(&needs)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the new chunks, then their edges, then tells of those that were skipped at once.
     fn add_all(&mut self, job: &FoundJob, mut tally: Tally, plan: &Plan<'_>) -> Result<(), Stop> {
         let mut has_children = vec![false; plan.new.len()];
-        for dep in plan.new.iter().flat_map(|(_, chunk)| &chunk.depends_on) {
-            if let Some(flag) = plan.at.get(dep).and_then(|at| has_children.get_mut(*at)) {
-                *flag = true;
+        for (_, chunk) in &plan.new {
+            for (_, on) in needs(job.row.id, chunk).iter().filter(|(of, _)| *of == job.row.id) {
+                if let Some(flag) = plan.at.get(on).and_then(|at| has_children.get_mut(*at)) {
+                    *flag = true;
+                }
             }
         }
         let mut skipped = Vec::new();

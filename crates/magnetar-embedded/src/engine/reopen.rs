@@ -82,10 +82,15 @@ impl Step<'_, '_> {
         while let Some(spot) = open.pop() {
             let Some(mut piece) = self.piece_at(spot)? else { continue };
             let was = piece.row.status;
-            self.step(&mut piece, Event::Reopen)?;
-            self.settle(&piece)?;
-            reopened.push((piece.job_id, spot.chunk));
-            let told = self.end_release(spot)?;
+            // A Pending one in between stays as it is, and leads on to those behind it.
+            let told = if was.is_terminal() {
+                self.step(&mut piece, Event::Reopen)?;
+                self.settle(&piece)?;
+                reopened.push((piece.job_id, spot.chunk));
+                self.end_release(spot)?
+            } else {
+                Told::None
+            };
             for (edge_key, child, edge) in look::all_edges(self.txn, Table::Child, spot)? {
                 let Some(mut child) = self.piece_at(child)? else { continue };
                 let status = child.standing().status;
@@ -97,7 +102,7 @@ impl Step<'_, '_> {
                     child.row.stand(standing);
                     self.settle(&child)?;
                 }
-                if status.is_terminal() && seen.insert(child.spot) {
+                if seen.insert(child.spot) {
                     open.push(child.spot);
                 }
             }

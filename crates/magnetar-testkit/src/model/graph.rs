@@ -156,9 +156,6 @@ impl Model {
     pub(super) fn add_awaits(&mut self, key: Key, on: &[Key]) -> Result<(), Refusal> {
         Refusal::any_of(self.missing(on))?;
         let open: BTreeSet<Key> = on.iter().copied().filter(|other| !self.chunk(*other).status.is_terminal()).collect();
-        if on.iter().any(|other| !open.contains(other) && self.leads_to(*other, key, Through::Anything)) {
-            self.doubt("whether a chunk may be parked behind an ended one that depends on it");
-        }
         for other in &open {
             if *other == key || self.leads_to(*other, key, Through::Open) {
                 return Err(cycle(key, *other));
