@@ -2,11 +2,11 @@
 //!
 //! A backend's test is a `main` of five lines, with `harness = false`:
 //!
-//! ```no_run
+//! ```text
 //! use std::process::ExitCode;
 //!
 //! fn main() -> ExitCode {
-//!     magnetar_testkit::main("mine", || todo!("a harness that opens a fresh store"))
+//!     magnetar_testkit::main("mine", || harness_of_a_fresh_store())
 //! }
 //! ```
 //!

@@ -1,0 +1,78 @@
+//! Opening: a file that is there, or one that is made first.
+
+use std::{
+    fmt,
+    fs::File,
+    io::Read,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use magnetar_core::{Error, ErrorKind, Result};
+use redb::{Builder, Database, StorageBackend};
+
+use crate::{
+    error::error,
+    files::{Identity, Place},
+    schema,
+};
+
+/// How redb files begin.
+const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
+/// How SQLite files begin.
+const SQLITE: &[u8] = b"SQLite fo";
+
+/// The most memory that redb takes for pages, in bytes.
+const CACHE_BYTES_MAX: usize = 256 << 20;
+
+/// Opens the store at a place, which is made where there is nothing.
+pub(crate) fn open(place: &Place) -> Result<(Database, Identity)> {
+    place.ensure(&schema::create)?;
+    existing(place)
+}
+
+/// Opens the store in a file that is there.
+pub(crate) fn existing(place: &Place) -> Result<(Database, Identity)> {
+    let mut file = place.open()?;
+    let identity = place.identify(&file)?;
+    check_magic(&mut file, place)?;
+    let name = place.path().display();
+    let database = guarded(&name, || builder().create_file(file))?;
+    schema::bring_up(&database, &name)?;
+    Ok((database, identity))
+}
+
+/// Opens the database in a storage of the caller's.
+pub(crate) fn on_storage(storage: impl StorageBackend, name: &dyn fmt::Display) -> Result<Database> {
+    guarded(name, || builder().create_with_backend(storage))
+}
+
+pub(crate) fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES_MAX);
+    builder
+}
+
+/// Opens with redb, which panics on some damaged files.
+fn guarded(name: &dyn fmt::Display, open: impl FnOnce() -> Result<Database, redb::DatabaseError>) -> Result<Database> {
+    let opened = catch_unwind(AssertUnwindSafe(open));
+    let opened = opened.unwrap_or_else(|_| Err(redb::StorageError::Corrupted("redb panicked".to_owned()).into()));
+    opened.map_err(|cause| error("open", name, cause))
+}
+
+/// Refuses the file of another program before redb calls it damaged.
+fn check_magic(file: &mut File, place: &Place) -> Result<()> {
+    let mut start = Vec::with_capacity(MAGIC.len());
+    file.take(MAGIC.len() as u64).read_to_end(&mut start).map_err(|cause| place.error("read", cause))?;
+    let name = place.path().display();
+    if start == MAGIC {
+        Ok(())
+    } else if MAGIC.starts_with(&start) {
+        let message = format!("open {name}: all but its first {} bytes are gone; restore it from a copy", start.len());
+        Err(Error::new(ErrorKind::Corrupt, message))
+    } else if start == SQLITE {
+        Err(Error::new(ErrorKind::Invalid, format!("open {name}: it is a SQLite file; open it as sqlite://{name}")))
+    } else {
+        let message = format!("open {name}: it is not a redb file; another program wrote it, so name another file");
+        Err(Error::new(ErrorKind::Invalid, message))
+    }
+}
