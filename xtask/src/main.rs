@@ -1,5 +1,6 @@
 //! The checks and the test suite of the workspace, as `cargo xtask <command>`.
 
+mod bench;
 mod git;
 mod layers;
 mod lint;
@@ -27,6 +28,8 @@ usage: cargo xtask <command>
   test [--require]  run the whole suite; with --require a test that lacks its server fails instead of skipping
                     (the tests see MAGNETAR_REQUIRE=1); the last line of stdout is `N passed, M failed`
   ci                lint, then test --require
+  bench [filter]    run the benchmarks whose names match a regular expression, with the disk's flushes and with flushes that
+                    cost 100 us and 1 ms, and print the ratios; some minutes each, several hours for all
   help              print this
 ";
 
@@ -38,6 +41,7 @@ enum Command {
     Lint,
     Test(Missing),
     Ci,
+    Bench(Option<String>),
     Help,
 }
 
@@ -68,7 +72,9 @@ fn parse(args: &[&str]) -> Result<Command, String> {
         ["test"] => Ok(Command::Test(Missing::Skips)),
         ["test", "--require"] => Ok(Command::Test(Missing::Fails)),
         ["ci"] => Ok(Command::Ci),
-        [command @ ("layers" | "sources" | "lint" | "test" | "ci"), rest @ ..] => {
+        ["bench"] => Ok(Command::Bench(None)),
+        ["bench", filter] if !filter.starts_with('-') => Ok(Command::Bench(Some((*filter).to_owned()))),
+        [command @ ("layers" | "sources" | "lint" | "test" | "ci" | "bench"), rest @ ..] => {
             Err(format!("`{command}` does not take `{}`", rest.join(" ")))
         }
         [unknown, ..] => Err(format!("there is no command `{unknown}`")),
@@ -84,6 +90,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Lint => lint::check(),
         Command::Test(missing) => suite::run(*missing),
         Command::Ci => lint::check().and_then(|()| suite::run(Missing::Fails)),
+        Command::Bench(filter) => bench::run(filter.as_deref()),
         Command::Help => {
             print!("{USAGE}");
             Ok(())
@@ -104,7 +111,7 @@ mod tests {
 
     #[test]
     fn each_command_is_understood() {
-        let cases: [(&[&str], Command); 9] = [
+        let cases: [(&[&str], Command); 11] = [
             (&[], Command::Help),
             (&["help"], Command::Help),
             (&["test", "--help"], Command::Help),
@@ -114,6 +121,8 @@ mod tests {
             (&["test"], Command::Test(Missing::Skips)),
             (&["test", "--require"], Command::Test(Missing::Fails)),
             (&["ci"], Command::Ci),
+            (&["bench"], Command::Bench(None)),
+            (&["bench", "claim"], Command::Bench(Some("claim".to_owned()))),
         ];
         for (args, command) in cases {
             assert_eq!(parse(args), Ok(command), "{args:?}");
@@ -122,18 +131,19 @@ mod tests {
 
     #[test]
     fn each_command_stands_in_the_usage() {
-        for command in ["layers", "sources", "lint", "test [--require]", "ci", "help"] {
+        for command in ["layers", "sources", "lint", "test [--require]", "ci", "bench [filter]", "help"] {
             assert!(USAGE.lines().any(|line| line.starts_with(&format!("  {command} "))), "{command}");
         }
     }
 
     #[test]
     fn mistake_is_named() {
-        let cases: [(&[&str], &str); 4] = [
+        let cases: [(&[&str], &str); 5] = [
             (&["tset"], "there is no command `tset`"),
             (&["lint", "--fix"], "`lint` does not take `--fix`"),
             (&["test", "--require", "a", "b"], "`test` does not take `--require a b`"),
             (&["ci", "--require"], "`ci` does not take `--require`"),
+            (&["bench", "--all"], "`bench` does not take `--all`"),
         ];
         for (args, mistake) in cases {
             assert_eq!(parse(args), Err(mistake.to_owned()), "{args:?}");

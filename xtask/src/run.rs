@@ -14,7 +14,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 pub(crate) struct Step {
     name: String,
     args: Vec<String>,
-    env: Vec<(&'static str, &'static str)>,
+    env: Vec<(&'static str, String)>,
 }
 
 /// Cargo itself: the one that runs us, so that every step sees the same toolchain.
@@ -52,8 +52,8 @@ impl Step {
     }
 
     /// Sets a variable for the command.
-    pub(crate) fn env(mut self, key: &'static str, value: &'static str) -> Self {
-        self.env.push((key, value));
+    pub(crate) fn env(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.env.push((key, value.into()));
         self
     }
 
@@ -77,7 +77,7 @@ impl Step {
 
     fn command(&self) -> Command {
         let mut command = cargo();
-        command.args(&self.args).envs(self.env.iter().copied());
+        command.args(&self.args).envs(self.env.iter().map(|(key, value)| (key, value)));
         command
     }
 }

@@ -32,6 +32,10 @@ pub enum Flush {
 
 /// The one transaction that may write: a view that nobody else changes while it lives. Dropping it changes nothing.
 pub trait Tx: View {
+    /// Whether others may have written since the last transaction that this handle began. The engine remembers rows from
+    /// one transaction to the next, and forgets them then.
+    fn has_foreign_writes(&self) -> bool;
+
     /// Makes all the writes happen, or none of them.
     ///
     /// # Errors

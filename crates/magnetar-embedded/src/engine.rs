@@ -23,6 +23,7 @@ use crate::{
     backend::{Flush, View},
     key::Spot,
     locks::Locks,
+    memo::{Memo, Remembering},
     options::Options,
     stop::Stop,
     txn::Txn,
@@ -40,6 +41,8 @@ pub(crate) struct Engine {
     /// What `held` was, change by change, since the last commit.
     undo_held: Vec<(Spot, Option<Token>)>,
     locks: Box<dyn Locks>,
+    /// What is known of the tables as of the last commit; nothing while a transaction is being prepared.
+    memo: Memo,
     /// Sessions that are gone once the transaction is committed.
     buried: Vec<SessionId>,
 }
@@ -66,6 +69,8 @@ pub(crate) struct Applied {
     pub(crate) flush: Flush,
     /// Whether something may have become claimable.
     pub(crate) wakes: bool,
+    /// For [`Engine::committed`].
+    pub(crate) memo: Memo,
 }
 
 /// Everything an op works with.
@@ -94,7 +99,9 @@ impl Engine {
     /// Applies the groups of some requests as one transaction, in their order, each wholly or not at all.
     pub(crate) fn apply(&mut self, view: &dyn View, requests: &[Vec<&Group>], now: Timestamp) -> Result<Applied> {
         self.before = self.state;
-        let mut txn = Txn::new(view);
+        let memo = std::mem::take(&mut self.memo);
+        let view = Remembering::new(view, memo.rows);
+        let mut txn = Txn::new(&view, memo.lanes);
         let mut step = Step::new(&mut txn, self, now);
         if step.is_upkeep_due() {
             step.bounded_upkeep()?;
@@ -111,11 +118,20 @@ impl Engine {
         }
         let wakes = step.wakes;
         let flush = if requests.iter().flatten().copied().flatten().all(Op::is_claim) { Flush::Unsynced } else { Flush::Synced };
-        Ok(Applied { outcomes, writes: txn.into_writes(), flush, wakes })
+        let (writes, lanes) = txn.into_parts();
+        let memo = Memo { rows: view.into_rows(), lanes };
+        Ok(Applied { outcomes, writes, flush, wakes, memo })
+    }
+
+    /// To be called where others have written since the last transaction: nothing that is known of the tables is right any more.
+    pub(crate) fn forget(&mut self) {
+        self.memo = Memo::default();
     }
 
     /// To be called once the writes are committed.
-    pub(crate) fn committed(&mut self) {
+    pub(crate) fn committed(&mut self, writes: &Writes, memo: Memo) {
+        self.memo = memo;
+        self.memo.commit(writes);
         self.undo_held.clear();
         for session in self.buried.drain(..) {
             self.locks.bury(session);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use magnetar_core::{Answer, Clock, Group, Query, Rejection, Reply, Result};
 
 use crate::{
-    backend::Backend,
+    backend::{Backend, Reader},
     hint::Hint,
     locks::Locks,
     options::Options,
@@ -17,8 +17,13 @@ use crate::{
 
 pub(crate) struct Inline {
     /// None once closed.
-    writer: Mutex<Option<Writer>>,
+    open: Mutex<Option<Open>>,
     hint: Hint,
+}
+
+struct Open {
+    writer: Writer,
+    reader: Box<dyn Reader>,
 }
 
 impl Inline {
@@ -29,12 +34,13 @@ impl Inline {
         locks: Box<dyn Locks>,
     ) -> Result<Self> {
         let writer = Writer::open(backend, options, clock, locks)?;
-        Ok(Self { writer: Mutex::new(Some(writer)), hint: Hint::default() })
+        let reader = writer.reader()?;
+        Ok(Self { open: Mutex::new(Some(Open { writer, reader })), hint: Hint::default() })
     }
 
     pub(crate) fn submit(&self, groups: &[Group]) -> Result<Vec<Result<Vec<Reply>, Rejection>>> {
-        let mut open = lock(&self.writer);
-        let writer = open.as_mut().ok_or_else(closed)?;
+        let mut open = lock(&self.open);
+        let Open { writer, .. } = open.as_mut().ok_or_else(closed)?;
         let mut outcomes: Vec<Outcome> = groups.iter().map(|_| None).collect();
         while outcomes.iter().any(Option::is_none) {
             let waiting: Vec<_> =
@@ -50,12 +56,11 @@ impl Inline {
     }
 
     pub(crate) fn read(&self, query: &Query) -> Result<Answer> {
-        let mut open = lock(&self.writer);
-        let writer = open.as_mut().ok_or_else(closed)?;
+        let mut open = lock(&self.open);
+        let Open { writer, reader } = open.as_mut().ok_or_else(closed)?;
         if writer.settle()? {
             self.hint.change();
         }
-        let mut reader = writer.reader()?;
         let view = reader.view()?;
         read::answer(&*view, query)
     }
@@ -65,8 +70,8 @@ impl Inline {
     }
 
     pub(crate) fn close(&self) -> Result<()> {
-        let writer = lock(&self.writer).take();
+        let open = lock(&self.open).take();
         self.hint.close();
-        writer.map_or(Ok(()), |mut writer| writer.close())
+        open.map_or(Ok(()), |mut open| open.writer.close())
     }
 }

@@ -62,6 +62,11 @@ pub(crate) fn ready(job: JobNo, name: &str, priority: i16, chunk: ChunkId) -> Ve
     join(&[&lane(job, name), &urgency.to_be_bytes(), &chunk.to_be_bytes()])
 }
 
+/// The job of a lane, by the beginning of its keys.
+pub(crate) fn lane_job(lane: &[u8]) -> Option<JobNo> {
+    number(lane, 0).map(JobNo)
+}
+
 /// The lane of a ready key, the place in its order (smaller is more urgent), and the chunk.
 pub(crate) fn parse_ready(key: &[u8]) -> Option<(&[u8], u16, ChunkId)> {
     let (lane, tail) = key.split_at_checked(key.len().checked_sub(READY_TAIL_BYTES)?)?;

@@ -4,6 +4,9 @@
 //! the rules over those tables, sessions, fences, upkeep, and two drivers. [`Store::threaded`] has a thread that writes,
 //! with group commit; [`Store::inline`] works in the thread of its caller and has no thread, clock or lock file of its
 //! own, for wasm, model checking and the exploration of schedules.
+//!
+//! With the feature `files` there is also what backends in a file share beside the tables: `files` says where the file is,
+//! makes it, and tells when it is gone.
 
 #[cfg(feature = "threaded")]
 mod answer;
@@ -12,6 +15,9 @@ mod backend;
 #[cfg(feature = "threaded")]
 mod clock;
 mod engine;
+#[cfg(feature = "files")]
+pub mod files;
+mod forward;
 mod hint;
 #[cfg(feature = "threaded")]
 mod host;
@@ -19,9 +25,11 @@ mod inline;
 mod key;
 mod locks;
 mod look;
+mod memo;
 mod options;
 mod read;
 mod row;
+mod sorted;
 mod stop;
 mod store;
 mod sync;
@@ -34,6 +42,8 @@ mod writes;
 
 #[cfg(feature = "threaded")]
 pub use crate::clock::SystemClock;
+#[doc(hidden)]
+pub use crate::forward::parts;
 pub use crate::{
     backend::{Backend, Flush, Reader, Show, Tx, View},
     options::Options,

@@ -1,6 +1,6 @@
 //! Typed reads of a view: what the engine and the queries share.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
 use magnetar_core::{Fence, JobId, JobState, Lease, Timestamp};
 use serde::de::DeserializeOwned;
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct FoundJob {
     pub(crate) no: JobNo,
-    pub(crate) row: JobRow,
+    pub(crate) row: Arc<JobRow>,
 }
 
 /// The row under a key.
@@ -76,7 +76,7 @@ fn numbered(view: &dyn View, table: Table, named: &[u8]) -> Result<Option<FoundJ
     let Some(no) = get::<JobNoRow>(view, table, named)? else { return Ok(None) };
     let job_key = key::job(no);
     let row = get(view, Table::Job, &job_key)?.ok_or_else(|| Stop::corrupt(Table::Job, &job_key, "is missing"))?;
-    Ok(Some(FoundJob { no, row }))
+    Ok(Some(FoundJob { no, row: Arc::new(row) }))
 }
 
 /// The job of this inner number; none where it was deleted.
@@ -86,8 +86,12 @@ pub(crate) fn job_row(view: &dyn View, no: JobNo) -> Result<Option<JobRow>, Stop
 
 /// The counters of a job.
 pub(crate) fn tally(view: &dyn View, no: JobNo) -> Result<Tally, Stop> {
-    let key = key::job(no);
-    get(view, Table::Tally, &key)?.ok_or_else(|| Stop::corrupt(Table::Tally, &key, "is missing"))
+    get(view, Table::Tally, &key::job(no))?.ok_or_else(|| no_tally(no))
+}
+
+/// The counters of a job are gone.
+pub(crate) fn no_tally(no: JobNo) -> Stop {
+    Stop::corrupt(Table::Tally, &key::job(no), "is missing")
 }
 
 /// A chunk.

@@ -22,9 +22,9 @@ pub(crate) fn answer(view: &dyn View, query: &Query) -> Result<Answer> {
 
 fn find(view: &dyn View, query: &Query) -> Result<Answer, Stop> {
     Ok(match query {
-        Query::Job(job) => Answer::Job(look::job(view, *job)?.map(|job| whole_job(view, job)).transpose()?.map(Box::new)),
+        Query::Job(job) => Answer::Job(look::job(view, *job)?.map(|job| whole_job(view, &job)).transpose()?.map(Box::new)),
         Query::JobByName(name) => {
-            Answer::Job(look::job_by_name(view, name)?.map(|job| whole_job(view, job)).transpose()?.map(Box::new))
+            Answer::Job(look::job_by_name(view, name)?.map(|job| whole_job(view, &job)).transpose()?.map(Box::new))
         }
         Query::Jobs { after, limit } => Answer::Jobs(jobs(view, *after, *limit)?),
         Query::Stats(job) => Answer::Stats(match look::job(view, *job)? {
@@ -47,10 +47,10 @@ fn find(view: &dyn View, query: &Query) -> Result<Answer, Stop> {
     })
 }
 
-fn whole_job(view: &dyn View, found: FoundJob) -> Result<Job, Stop> {
+fn whole_job(view: &dyn View, found: &FoundJob) -> Result<Job, Stop> {
     let mut job = Job::new(found.row.id, found.row.options, found.row.created_at);
-    job.name = found.row.name;
-    job.kind = found.row.kind;
+    job.name.clone_from(&found.row.name);
+    job.kind.clone_from(&found.row.kind);
     job.paused = found.row.paused;
     job.stats = look::tally(view, found.no)?.stats;
     Ok(job)
@@ -63,7 +63,7 @@ fn jobs(view: &dyn View, after: Option<JobId>, limit: usize) -> Result<Page<Job,
     for (row_key, no) in rows {
         let job = key::parse_job_id(&row_key).ok_or_else(|| Stop::corrupt(Table::JobId, &row_key, "has no job id"))?;
         let row = look::job_row(view, no)?.ok_or_else(|| Stop::corrupt(Table::Job, &key::job(no), "is missing"))?;
-        found.push((job, whole_job(view, FoundJob { no, row })?));
+        found.push((job, whole_job(view, &FoundJob { no, row: row.into() })?));
     }
     Ok(page(found, limit))
 }

@@ -3,6 +3,8 @@
 //! A row is a version byte, its fields in postcard's wire format, and a CRC-32 over table, key, version and fields: a
 //! row that rotted, or that stands where another should, does not verify.
 
+use std::cell::Cell;
+
 use magnetar_core::{
     ChunkId, Extra, JobId, JobOptions, JobStats, JobStatus, SessionId, Timestamp, Token,
     machine::{Rules, Standing},
@@ -176,11 +178,21 @@ impl ChunkRow {
     }
 }
 
+thread_local! {
+    /// Where rows are encoded, so that each is then copied into memory of just its size.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// The bytes of a row.
 pub(crate) fn encode<T: Serialize>(table: Table, key: &[u8], row: &T) -> Vec<u8> {
-    let mut bytes = postcard::to_extend(row, vec![VERSION]).expect("rows of plain fields always encode into memory");
-    let crc = crc(table, key, &bytes);
-    bytes.extend_from_slice(&crc.to_le_bytes());
+    let mut buffer = BUFFER.take();
+    buffer.clear();
+    buffer.push(VERSION);
+    let buffer = postcard::to_extend(row, buffer).expect("rows of plain fields always encode into memory");
+    let mut bytes = Vec::with_capacity(buffer.len() + CRC_BYTES);
+    bytes.extend_from_slice(&buffer);
+    bytes.extend_from_slice(&crc(table, key, &buffer).to_le_bytes());
+    BUFFER.set(buffer);
     bytes
 }
 

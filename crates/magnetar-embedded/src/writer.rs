@@ -8,7 +8,7 @@ use std::{
 use magnetar_core::{Clock, Error, ErrorKind, Group, Rejection, Reply, Result};
 
 use crate::{
-    backend::{Backend, Flush, View},
+    backend::{Backend, Flush, Tx, View},
     engine::{Applied, Engine},
     locks::Locks,
     look,
@@ -58,10 +58,10 @@ impl Writer {
     pub(crate) fn run(&mut self, requests: &[Vec<&Group>]) -> Result<Ran> {
         let now = self.clock.now();
         self.guarded(|backend, engine| {
-            let tx = backend.begin()?;
-            let Applied { outcomes, writes, flush, wakes } = engine.apply(&*tx, requests, now)?;
+            let tx = begin(backend, engine)?;
+            let Applied { outcomes, writes, flush, wakes, memo } = engine.apply(&*tx, requests, now)?;
             commit(tx, &writes, flush)?;
-            engine.committed();
+            engine.committed(&writes, memo);
             Ok(Ran { outcomes, wakes })
         })
     }
@@ -80,8 +80,8 @@ impl Writer {
     }
 
     fn has_releases(&mut self) -> Result<bool> {
-        self.guarded(|backend, _| {
-            let tx = backend.begin()?;
+        self.guarded(|backend, engine| {
+            let tx = begin(backend, engine)?;
             Ok(look::has_releases(&*tx as &dyn View).map_err(Stop::into_error)?)
         })
     }
@@ -90,10 +90,10 @@ impl Writer {
     pub(crate) fn close(&mut self) -> Result<()> {
         let now = self.clock.now();
         self.guarded(|backend, engine| {
-            let tx = backend.begin()?;
-            let writes = engine.close(&*tx, now)?;
-            commit(tx, &writes, Flush::Synced)?;
-            engine.committed();
+            let tx = begin(backend, engine)?;
+            let Applied { writes, flush, memo, .. } = engine.close(&*tx, now)?;
+            commit(tx, &writes, flush)?;
+            engine.committed(&writes, memo);
             Ok(())
         })
     }
@@ -155,7 +155,15 @@ impl From<Error> for Failure {
     }
 }
 
-fn commit(tx: Box<dyn crate::backend::Tx + '_>, writes: &Writes, flush: Flush) -> Result<(), Failure> {
+fn begin<'b>(backend: &'b mut dyn Backend, engine: &mut Engine) -> Result<Box<dyn Tx + 'b>> {
+    let tx = backend.begin()?;
+    if tx.has_foreign_writes() {
+        engine.forget();
+    }
+    Ok(tx)
+}
+
+fn commit(tx: Box<dyn Tx + '_>, writes: &Writes, flush: Flush) -> Result<(), Failure> {
     if writes.is_empty() {
         return Ok(());
     }

@@ -1,14 +1,12 @@
 //! The writes of one transaction: what a backend is to make happen, all of it or nothing.
 
-use std::{
-    collections::{BTreeMap, btree_map},
-    ops::{Bound, ControlFlow},
-};
+use std::{iter::Peekable, ops::ControlFlow};
 
 use magnetar_core::Result;
 
 use crate::{
     backend::{Show, View},
+    sorted::{self, Sorted},
     table::Table,
 };
 
@@ -18,27 +16,37 @@ pub(crate) type Change = Option<Vec<u8>>;
 /// Changes by table and key.
 #[derive(Debug, Default)]
 pub struct Writes {
-    tables: [BTreeMap<Vec<u8>, Change>; Table::ALL.len()],
+    tables: [Sorted<Vec<u8>, Change>; Table::ALL.len()],
 }
 
 impl Writes {
     /// The changes of a table in the order of their keys: the value to put, or none to remove the row.
-    pub fn of(&self, table: Table) -> impl ExactSizeIterator<Item = (&[u8], Option<&[u8]>)> {
+    pub fn of(&self, table: Table) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         self.table(table).iter().map(|(key, change)| (key.as_slice(), change.as_deref()))
+    }
+
+    /// Whether nothing changes in a table.
+    pub fn is_without(&self, table: Table) -> bool {
+        self.table(table).len() == 0
     }
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.tables.iter().all(BTreeMap::is_empty)
+        self.len() == 0
+    }
+
+    /// How many rows change.
+    pub(crate) fn len(&self) -> usize {
+        self.tables.iter().map(Sorted::len).sum()
     }
 
     #[expect(clippy::indexing_slicing, reason = "there is a map for each table")]
-    fn table(&self, table: Table) -> &BTreeMap<Vec<u8>, Change> {
+    fn table(&self, table: Table) -> &Sorted<Vec<u8>, Change> {
         &self.tables[table.index()]
     }
 
     #[expect(clippy::indexing_slicing, reason = "there is a map for each table")]
-    fn table_mut(&mut self, table: Table) -> &mut BTreeMap<Vec<u8>, Change> {
+    fn table_mut(&mut self, table: Table) -> &mut Sorted<Vec<u8>, Change> {
         &mut self.tables[table.index()]
     }
 
@@ -56,7 +64,7 @@ impl Writes {
     pub(crate) fn restore(&mut self, table: Table, key: Vec<u8>, before: Option<Change>) {
         match before {
             Some(change) => drop(self.table_mut(table).insert(key, change)),
-            None => drop(self.table_mut(table).remove(&key)),
+            None => self.table_mut(table).remove(&key),
         }
     }
 
@@ -65,7 +73,7 @@ impl Writes {
         if from >= to {
             return Ok(());
         }
-        let mut changes = self.table(table).range::<[u8], _>((Bound::Included(from), Bound::Excluded(to))).peekable();
+        let mut changes = self.table(table).range(from, to).peekable();
         let mut stopped = false;
         view.scan(table, from, to, &mut |key, value| {
             let flow = merge(&mut changes, Some((key, value)), each);
@@ -82,7 +90,7 @@ impl Writes {
 
 /// Shows the changes up to a stored row, then that row, unless a change replaces or removes it.
 fn merge(
-    changes: &mut std::iter::Peekable<btree_map::Range<'_, Vec<u8>, Change>>,
+    changes: &mut Peekable<sorted::Iter<'_, Vec<u8>, Change>>,
     stored: Option<(&[u8], &[u8])>,
     each: &mut Show<'_>,
 ) -> ControlFlow<()> {

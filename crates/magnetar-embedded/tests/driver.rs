@@ -104,6 +104,10 @@ impl View for RigTx<'_> {
 }
 
 impl Tx for RigTx<'_> {
+    fn has_foreign_writes(&self) -> bool {
+        self.tx.has_foreign_writes()
+    }
+
     fn commit(self: Box<Self>, writes: &Writes, flush: Flush) -> Result<()> {
         let blocked = self.controls.is_blocked.lock().unwrap();
         drop(self.controls.unblocked.wait_while(blocked, |is_blocked| *is_blocked).unwrap());

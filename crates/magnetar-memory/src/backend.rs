@@ -16,12 +16,14 @@ type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 #[derive(Clone, Default)]
 pub struct MemoryBackend {
     shared: Arc<Shared>,
+    /// How many commits this handle knows of.
+    seen: u64,
 }
 
 #[derive(Default)]
 struct Shared {
-    /// Held by the one transaction that may write.
-    writing: Mutex<()>,
+    /// Held by the one transaction that may write. Counts the commits.
+    writing: Mutex<u64>,
     /// A view holds the lock while it is looked at, which is for a page; a commit waits for that.
     tables: RwLock<[Rows; Table::ALL.len()]>,
 }
@@ -38,13 +40,16 @@ struct Snapshot<'a> {
 
 struct Transaction<'a> {
     shared: &'a Shared,
-    _writing: MutexGuard<'a, ()>,
+    commits: MutexGuard<'a, u64>,
+    seen: &'a mut u64,
+    has_foreign_writes: bool,
 }
 
 impl Backend for MemoryBackend {
     fn begin(&mut self) -> Result<Box<dyn Tx + '_>> {
-        let writing = self.shared.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(Transaction { shared: &self.shared, _writing: writing }))
+        let commits = self.shared.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_foreign_writes = std::mem::replace(&mut self.seen, *commits) != *commits;
+        Ok(Box::new(Transaction { shared: &self.shared, commits, seen: &mut self.seen, has_foreign_writes }))
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>> {
@@ -92,7 +97,11 @@ impl View for Transaction<'_> {
 }
 
 impl Tx for Transaction<'_> {
-    fn commit(self: Box<Self>, writes: &Writes, _flush: Flush) -> Result<()> {
+    fn has_foreign_writes(&self) -> bool {
+        self.has_foreign_writes
+    }
+
+    fn commit(mut self: Box<Self>, writes: &Writes, _flush: Flush) -> Result<()> {
         let mut tables = self.shared.tables.write().unwrap_or_else(PoisonError::into_inner);
         for (table, rows) in Table::ALL.into_iter().zip(tables.iter_mut()) {
             for (key, value) in writes.of(table) {
@@ -102,6 +111,8 @@ impl Tx for Transaction<'_> {
                 };
             }
         }
+        *self.commits += 1;
+        *self.seen = *self.commits;
         Ok(())
     }
 }

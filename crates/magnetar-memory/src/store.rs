@@ -1,7 +1,6 @@
 //! The store that callers open.
 
-use async_trait::async_trait;
-use magnetar_core::{Answer, Capabilities, Group, JobStore, Query, Rejection, Reply, Result};
+use magnetar_core::Result;
 use magnetar_embedded::{Options, Store};
 
 use crate::backend::MemoryBackend;
@@ -30,25 +29,4 @@ impl MemoryStore {
     }
 }
 
-#[async_trait]
-impl JobStore for MemoryStore {
-    async fn submit(&self, groups: Vec<Group>) -> Result<Vec<Result<Vec<Reply>, Rejection>>> {
-        self.0.submit(groups).await
-    }
-
-    async fn read(&self, query: Query) -> Result<Answer> {
-        self.0.read(query).await
-    }
-
-    async fn watch(&self, seen: u64) -> Result<u64> {
-        self.0.watch(seen).await
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.0.close().await
-    }
-}
+magnetar_embedded::forward_job_store!(MemoryStore);

@@ -1,47 +1,42 @@
 //! The backend: one redb database behind all clones.
 
 use std::{
-    ffi::OsString,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use magnetar_core::{Capabilities, Durability, Error, ErrorKind, Result, Sharing};
-use magnetar_embedded::{Backend, Flush, Reader, Table, Tx, View, Writes};
+use magnetar_embedded::{
+    Backend, Flush, Reader, Table, Tx, View, Writes,
+    files::{self, Identity, Place},
+};
 use redb::{Database, ReadableDatabase, StorageBackend};
 
 use crate::{
     error::error,
-    files::{Identity, Place},
     open, schema,
     tx::{self, Transaction},
     view::Snapshot,
 };
 
-/// What is appended to the path of the store for the folder of lock files.
-const SESSIONS: &str = "-sessions";
-
 /// One redb database. Clones are handles on it, in one process; the file is closed with the last of them.
 #[derive(Clone)]
 pub struct RedbBackend {
     shared: Arc<Shared>,
+    /// How many commits this handle knows of.
+    seen: u64,
     has_lock_files: bool,
 }
 
 pub(crate) struct Shared {
-    /// Held by the one transaction that may write, from its first read to its commit.
-    writing: Mutex<()>,
+    /// Held by the one transaction that may write, from its first read to its commit. Counts the commits.
+    writing: Mutex<u64>,
     /// None once the database could not be opened again after its device was full.
     database: RwLock<Option<Database>>,
-    home: Option<Home>,
+    /// The file; none where the caller brought a storage.
+    home: Option<Identity>,
     /// What errors call it.
     name: String,
-}
-
-/// Where the database is.
-struct Home {
-    place: Place,
-    identity: Identity,
 }
 
 impl RedbBackend {
@@ -50,10 +45,10 @@ impl RedbBackend {
     /// # Errors
     /// As [`RedbStore::open`](crate::RedbStore::open).
     pub fn open(path: &Path) -> Result<Self> {
-        let place = Place::find(path)?;
-        let (database, identity) = open::open(&place)?;
-        let name = place.path().display().to_string();
-        Ok(Self::new(database, name, Some(Home { place, identity })))
+        let place = Place::of(path)?;
+        let (database, home) = open::open(&place)?;
+        let name = place.file().display().to_string();
+        Ok(Self::new(database, name, Some(home)))
     }
 
     /// Opens the database in a storage of the caller's, which is initialised where it is empty. There are no lock files.
@@ -70,10 +65,10 @@ impl RedbBackend {
         Ok(Self::new(database, name.to_owned(), None))
     }
 
-    fn new(database: Database, name: String, home: Option<Home>) -> Self {
+    fn new(database: Database, name: String, home: Option<Identity>) -> Self {
         let has_lock_files = home.is_some();
         let shared = Shared { writing: Mutex::default(), database: RwLock::new(Some(database)), home, name };
-        Self { shared: Arc::new(shared), has_lock_files }
+        Self { shared: Arc::new(shared), seen: 0, has_lock_files }
     }
 
     /// The same database for handles that have no lock files: then time alone tells that one of them is dead. For tests whose
@@ -88,8 +83,10 @@ impl RedbBackend {
 impl Backend for RedbBackend {
     fn begin(&mut self) -> Result<Box<dyn Tx + '_>> {
         let shared = &*self.shared;
-        let writing = shared.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(Transaction { shared, snapshot: shared.view()?, writing }))
+        let commits = shared.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = shared.view()?;
+        let has_foreign_writes = std::mem::replace(&mut self.seen, *commits) != *commits;
+        Ok(Box::new(Transaction { shared, snapshot, commits, seen: &mut self.seen, has_foreign_writes }))
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>> {
@@ -104,9 +101,7 @@ impl Backend for RedbBackend {
     /// all the same: it then needs no other proof of death than it has on every backend, and the kernel gives it at once.
     fn lock_folder(&self) -> Option<PathBuf> {
         let home = self.shared.home.as_ref().filter(|_| self.has_lock_files)?;
-        let mut folder = OsString::from(home.place.path());
-        folder.push(SESSIONS);
-        Some(folder.into())
+        Some(files::lock_folder(home.file()))
     }
 }
 
@@ -149,7 +144,7 @@ impl Shared {
         // Closing it lets go of the lock that opening it takes.
         *open = None;
         self.check_home().map_err(unknown)?;
-        let (database, _) = open::existing(&home.place).map_err(unknown)?;
+        let (database, _) = open::existing(home.file()).map_err(unknown)?;
         *open = Some(database);
         drop(open);
         if self.holds(writes).map_err(unknown)? { Ok(()) } else { Err(full) }
@@ -169,7 +164,7 @@ impl Shared {
 
     /// Refuses to work on a file that is not at its path any more: what is written to it would be lost without a word.
     fn check_home(&self) -> Result<()> {
-        self.home.as_ref().map_or(Ok(()), |home| home.place.check(home.identity))
+        self.home.as_ref().map_or(Ok(()), Identity::check)
     }
 
     fn gone(&self) -> Error {

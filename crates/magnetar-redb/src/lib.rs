@@ -5,7 +5,6 @@
 
 mod backend;
 mod error;
-mod files;
 mod open;
 mod schema;
 #[cfg(feature = "threaded")]

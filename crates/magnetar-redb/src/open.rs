@@ -2,19 +2,17 @@
 
 use std::{
     fmt,
-    fs::File,
+    fs::{File, OpenOptions},
     io::Read,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
 };
 
 use magnetar_core::{Error, ErrorKind, Result};
+use magnetar_embedded::files::{FileId, Identity, Place, refuse, system_error};
 use redb::{Builder, Database, StorageBackend};
 
-use crate::{
-    error::error,
-    files::{Identity, Place},
-    schema,
-};
+use crate::{error::error, schema};
 
 /// How redb files begin.
 const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
@@ -26,19 +24,21 @@ const CACHE_BYTES_MAX: usize = 256 << 20;
 
 /// Opens the store at a place, which is made where there is nothing.
 pub(crate) fn open(place: &Place) -> Result<(Database, Identity)> {
-    place.ensure(&schema::create)?;
-    existing(place)
+    let file = place.file();
+    place.create_where_absent(|new| schema::create(new, &file.display()))?;
+    existing(file)
 }
 
 /// Opens the store in a file that is there.
-pub(crate) fn existing(place: &Place) -> Result<(Database, Identity)> {
-    let mut file = place.open()?;
-    let identity = place.identify(&file)?;
-    check_magic(&mut file, place)?;
-    let name = place.path().display();
+pub(crate) fn existing(path: &Path) -> Result<(Database, Identity)> {
+    let failed = |cause| system_error("open", path, cause);
+    let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
+    let opened = FileId::of(&file.metadata().map_err(failed)?);
+    check_magic(&mut file, path)?;
+    let name = path.display();
     let database = guarded(&name, || builder().create_file(file))?;
     schema::bring_up(&database, &name)?;
-    Ok((database, identity))
+    Ok((database, Identity::new(path, opened)))
 }
 
 /// Opens the database in a storage of the caller's.
@@ -60,19 +60,18 @@ fn guarded(name: &dyn fmt::Display, open: impl FnOnce() -> Result<Database, redb
 }
 
 /// Refuses the file of another program before redb calls it damaged.
-fn check_magic(file: &mut File, place: &Place) -> Result<()> {
+fn check_magic(file: &mut File, path: &Path) -> Result<()> {
     let mut start = Vec::with_capacity(MAGIC.len());
-    file.take(MAGIC.len() as u64).read_to_end(&mut start).map_err(|cause| place.error("read", cause))?;
-    let name = place.path().display();
+    file.take(MAGIC.len() as u64).read_to_end(&mut start).map_err(|cause| system_error("read", path, cause))?;
+    let name = path.display();
     if start == MAGIC {
         Ok(())
     } else if MAGIC.starts_with(&start) {
         let message = format!("open {name}: all but its first {} bytes are gone; restore it from a copy", start.len());
         Err(Error::new(ErrorKind::Corrupt, message))
     } else if start == SQLITE {
-        Err(Error::new(ErrorKind::Invalid, format!("open {name}: it is a SQLite file; open it as sqlite://{name}")))
+        Err(refuse(path, format!("it is a SQLite file; open it as sqlite://{name}")))
     } else {
-        let message = format!("open {name}: it is not a redb file; another program wrote it, so name another file");
-        Err(Error::new(ErrorKind::Invalid, message))
+        Err(refuse(path, "it is not a redb file; another program wrote it, so name another file"))
     }
 }

@@ -20,11 +20,10 @@ type Migration = fn(&WriteTransaction) -> Result<(), redb::Error>;
 /// The first takes version 1 to version 2, and so on.
 const MIGRATIONS: &[Migration] = &[];
 
-/// Makes a whole database in an empty file and closes it.
-pub(crate) fn create(path: &Path) -> Result<()> {
-    let name = path.display();
-    let database = open::builder().create(path).map_err(|cause| error("create", &name, cause))?;
-    write(&database, &name)
+/// Makes a whole database in an empty file and closes it. The name is the one that errors give it.
+pub(crate) fn create(path: &Path, name: &dyn fmt::Display) -> Result<()> {
+    let database = open::builder().create(path).map_err(|cause| error("create", name, cause))?;
+    write(&database, name)
 }
 
 /// Whether there is nothing in a database at all.

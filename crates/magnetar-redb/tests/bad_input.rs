@@ -7,7 +7,7 @@ use std::{
     fs::{self, File},
     io::{Read, Write},
     os::unix::{
-        fs::{PermissionsExt, symlink},
+        fs::{MetadataExt, PermissionsExt, symlink},
         net::UnixListener,
         process::CommandExt,
     },
@@ -68,6 +68,14 @@ fn contents(store: &RedbStore) -> Result<Vec<(i64, Vec<u64>, u64)>, Error> {
     })
 }
 
+/// The names in a folder, sorted.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
 #[track_caller]
 fn refused(path: &Path, kind: ErrorKind, word: &str) {
     let error = open(path).err().unwrap_or_else(|| panic!("{} opened", path.display()));
@@ -79,7 +87,7 @@ fn refused(path: &Path, kind: ErrorKind, word: &str) {
 #[test]
 fn missing_folder_is_named() {
     let (folder, _) = folder();
-    refused(&folder.path().join("no/jobs.redb"), ErrorKind::Unavailable, "make it first");
+    refused(&folder.path().join("no/jobs.redb"), ErrorKind::Unavailable, "create the folder first");
     assert!(!folder.path().join("no").exists());
 }
 
@@ -87,7 +95,7 @@ fn missing_folder_is_named() {
 fn file_as_a_folder_is_refused() {
     let (_folder, path) = folder();
     fs::write(&path, "x").unwrap();
-    refused(&path.join("jobs.redb"), ErrorKind::Unavailable, "no folder");
+    refused(&path.join("jobs.redb"), ErrorKind::Invalid, "a file where a folder must be");
 }
 
 #[test]
@@ -100,7 +108,10 @@ fn what_is_no_file_is_refused() {
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     refused(&fifo, ErrorKind::Invalid, "a FIFO");
     refused(Path::new("/dev/null"), ErrorKind::Invalid, "a device");
-    assert_eq!(open(Path::new("")).err().unwrap().kind(), ErrorKind::Invalid);
+    refused(&folder.path().join("x".repeat(300)), ErrorKind::Invalid, "no file can have this name");
+    for nameless in ["", "/"] {
+        assert_eq!(open(Path::new(nameless)).err().unwrap().kind(), ErrorKind::Invalid);
+    }
 }
 
 #[test]
@@ -110,7 +121,8 @@ fn symbolic_link_to_nowhere_is_refused() {
     refused(&path, ErrorKind::Unavailable, "symbolic link to nowhere");
     let circle = folder.path().join("circle.redb");
     symlink(&circle, &circle).unwrap();
-    refused(&circle, ErrorKind::Unavailable, "look at the path");
+    refused(&circle, ErrorKind::Unavailable, "in a circle");
+    assert!(!folder.path().join("nowhere").exists());
 }
 
 #[test]
@@ -159,11 +171,14 @@ fn redb_file_of_another_program_is_refused_and_keeps_its_tables() {
 }
 
 #[test]
-fn file_of_0_bytes_is_a_new_store() {
-    let (_folder, path) = folder();
+fn file_of_0_bytes_is_a_new_store_and_leftovers_of_a_crash_are_removed() {
+    let (folder, path) = folder();
     File::create(&path).unwrap();
+    let leftover = folder.path().join(format!(".jobs.redb.{}.new", fs::metadata(&path).unwrap().ino()));
+    fs::write(leftover, "half of a database").unwrap();
     given(&path, 2);
     assert_eq!(contents(&open(&path).unwrap()).unwrap(), [(JOB, vec![1, 2], 0)]);
+    assert_eq!(names(folder.path()), ["jobs.redb", "jobs.redb-sessions"]);
 }
 
 #[test]
@@ -232,12 +247,16 @@ fn removed_or_replaced_file_is_no_place_to_write_to() {
     fs::rename(&path, &aside).unwrap();
     let gone = insert(&store, 8, 2, 10).unwrap_err();
     assert_eq!(gone.kind(), ErrorKind::Unavailable, "{gone}");
-    assert!(gone.to_string().contains("jobs.redb") && gone.to_string().contains("put it back"), "{gone}");
+    let text = gone.to_string();
+    assert!(text.contains("jobs.redb was removed") && text.contains("put it back"), "{gone}");
     assert_eq!(contents(&store).unwrap_err().kind(), ErrorKind::Unavailable);
     // Another store at the place is not touched.
     let theirs = fs::read(&other).unwrap();
     fs::rename(&other, &path).unwrap();
-    assert_eq!(insert(&store, 8, 2, 10).unwrap_err().kind(), ErrorKind::Unavailable);
+    let replaced = insert(&store, 8, 2, 10).unwrap_err();
+    assert_eq!(replaced.kind(), ErrorKind::Unavailable, "{replaced}");
+    assert!(replaced.to_string().contains("jobs.redb was replaced"), "{replaced}");
+    assert_eq!(contents(&store).unwrap_err().kind(), ErrorKind::Unavailable);
     assert_eq!(fs::read(&path).unwrap(), theirs);
     fs::remove_file(&path).unwrap();
     // Nothing was changed by what was refused, and the handle goes on where it can.
@@ -383,6 +402,20 @@ fn handle_goes_on_when_there_is_space_again() {
     assert!(child.wait().unwrap().success(), "{output}");
     let ids: Vec<_> = contents(&open(&path).unwrap()).unwrap().into_iter().map(|(job, _, _)| job).collect();
     assert_eq!(ids, (1..=jobs + 1).collect::<Vec<_>>());
+}
+
+#[test]
+fn creation_on_a_full_disk_leaves_nothing() {
+    let Some(disk) = SmallDisk::mount() else {
+        println!("this user may not mount a small disk");
+        return;
+    };
+    let (folder, path) = (disk.0.path(), disk.0.path().join("jobs.redb"));
+    fs::write(folder.join("ballast"), vec![0; 8 << 20]).unwrap_err();
+    refused(&path, ErrorKind::Full, "jobs.redb: there is no space");
+    assert_eq!(names(folder), ["ballast"]);
+    fs::remove_file(folder.join("ballast")).unwrap();
+    given(&path, 2);
 }
 
 /// Whether this process may write whatever the modes say.

@@ -183,6 +183,26 @@ fn second_process_is_refused_while_the_first_lives() {
     assert!(block_on(store.audit(JOB)).unwrap().problems.is_empty());
 }
 
+#[test]
+fn processes_that_race_to_create_a_store_make_one() {
+    for round in 0..4 {
+        let (folder, path) = folder();
+        if round % 2 == 0 {
+            std::fs::write(&path, "").unwrap();
+        }
+        let mut processes: Vec<_> = (0..3).map(|_| Process::start("open", &path)).collect();
+        let said: Vec<_> = processes.iter_mut().map(|process| process.next().unwrap()).collect();
+        assert!(said.iter().any(|said| said == "opened"), "{said:?}");
+        assert!(said.iter().all(|said| said == "opened" || said.starts_with("AlreadyOpen")), "{said:?}");
+        drop(processes);
+        let mut names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["jobs.redb", "jobs.redb-sessions"], "round {round}");
+        given(&path, 3);
+        assert_eq!(block_on(open(&path).get_stats(JOB)).unwrap().total_chunks, 3);
+    }
+}
+
 /// What the children were told, kept outside the store: the oracle.
 #[derive(Default)]
 struct Log {

@@ -1,32 +1,28 @@
 //! The backend: one connection that writes, and the file that it writes to.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
-};
+use std::path::{Path, PathBuf};
 
 use magnetar_core::{Capabilities, Durability, Result, Sharing};
-use magnetar_embedded::{Backend, Reader, Tx};
+use magnetar_embedded::{
+    Backend, Reader, Tx,
+    files::{self, Identity, Place},
+};
 
 use crate::{
     connection::{self, Link, Role},
     create,
-    identity::Identity,
-    place::{Place, beside},
     tx::Transaction,
     view::SqliteReader,
     wait::Turn,
 };
-
-/// One file is looked at and created at a time. Beside the races that this spares, it keeps the promise that no thread has a
-/// database open while another opens and closes the same file without SQLite, which would take away its locks.
-static OPENING: Mutex<()> = Mutex::new(());
 
 /// The tables of one SQLite file, through a connection that writes.
 pub struct SqliteBackend {
     connection: Link,
     identity: Identity,
     turn: Turn,
+    /// SQLite's version of the data as of the last transaction; it changes when another connection has written.
+    seen: Option<i64>,
 }
 
 impl SqliteBackend {
@@ -37,25 +33,24 @@ impl SqliteBackend {
     /// left, which the next open removes.
     ///
     /// # Errors
-    /// - `Invalid` for a path that can be no store: a folder, a pipe, a link to nowhere, another program's database, a file
-    ///   on a network filesystem, a missing database whose `-wal` is still there.
+    /// - `Invalid` for a path that can be no store: a folder, a FIFO, another program's database, a missing database whose
+    ///   `-wal` is still there.
     /// - `Corrupt` for a file that is damaged or no database, `Newer` for one that a newer version wrote.
-    /// - `ReadOnly`, `Full`, `Unavailable` (a missing folder, for one) for what the system refuses.
+    /// - `ReadOnly`, `Full`, `Unavailable` (a missing folder, a link to nowhere) for what the system refuses.
     /// - `Busy` where another process does not let go of its lock in 30 s.
-    /// - `Unsupported` where the SQLite library is too old.
+    /// - `Unsupported` on a network filesystem, and where the SQLite library is too old.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         connection::check_library()?;
         let place = Place::of(path.as_ref())?;
-        let _opening = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
         create::where_absent(&place)?;
         let (connection, identity) = connection::open(place.file(), Role::Writer)?;
-        Ok(Self { connection, identity, turn: Turn::default() })
+        Ok(Self { connection, identity, turn: Turn::default(), seen: None })
     }
 }
 
 impl Backend for SqliteBackend {
     fn begin(&mut self) -> Result<Box<dyn Tx + '_>> {
-        Ok(Box::new(Transaction::begin(&self.connection, &self.identity, &mut self.turn)?))
+        Ok(Box::new(Transaction::begin(&self.connection, &self.identity, &mut self.turn, &mut self.seen)?))
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>> {
@@ -69,6 +64,6 @@ impl Backend for SqliteBackend {
     }
 
     fn lock_folder(&self) -> Option<PathBuf> {
-        Some(beside(self.identity.file(), "-sessions"))
+        Some(files::lock_folder(self.identity.file()))
     }
 }

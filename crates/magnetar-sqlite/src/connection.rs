@@ -9,15 +9,10 @@ use std::{
 };
 
 use magnetar_core::{Error, ErrorKind, Result};
+use magnetar_embedded::files::{FileId, Identity, beside, system_error};
 use rusqlite::{Connection, MAIN_DB, OpenFlags, config::DbConfig};
 
-use crate::{
-    error,
-    identity::{FileId, Identity},
-    place::beside,
-    schema, sql,
-    wait::Patience,
-};
+use crate::{error, schema, sql, wait::patiently};
 
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,7 +69,7 @@ pub(crate) fn check_library() -> Result<()> {
 
 /// Opens a store that is there, and notes which file it is.
 pub(crate) fn open(file: &Path, role: Role) -> Result<(Link, Identity)> {
-    let before = fs::metadata(file).map_err(|error| error::from_system("open", file, error))?;
+    let before = fs::metadata(file).map_err(|error| system_error("open", file, error))?;
     let failed = |error| error::from_sqlite("open", file, error);
     let damaged = || failed(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_NOTADB), None));
     if before.len() < FILE_BYTES_MIN {
@@ -98,18 +93,14 @@ pub(crate) fn open(file: &Path, role: Role) -> Result<(Link, Identity)> {
         return Err(damaged());
     }
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(failed)?;
-    Patience::default().with(|| configure(&connection, role)).map_err(failed)?;
+    patiently(|| configure(&connection, role)).map_err(failed)?;
     schema::migrate(&connection, file)?;
     if role == Role::Reader {
         connection.pragma_update(None, "query_only", true).map_err(failed)?;
     }
-    let identity = Identity::of(file)?;
-    if identity.id() != FileId::of(&before) {
-        return Err(Error::new(
-            ErrorKind::Unavailable,
-            format!("open {}: it was replaced at this moment; open it again", file.display()),
-        ));
-    }
+    // The log is there since the first read. What SQLite opened is known only if it is there before and after.
+    let identity = Identity::new(file, FileId::of(&before)).with("-wal")?;
+    identity.check()?;
     Ok((connection, identity))
 }
 

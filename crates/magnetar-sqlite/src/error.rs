@@ -1,6 +1,6 @@
-//! What SQLite and the system say, as errors that name the file and the way out.
+//! What SQLite says, as errors that name the file and the way out.
 
-use std::{io, path::Path};
+use std::path::Path;
 
 use magnetar_core::{Error, ErrorKind};
 use rusqlite::ErrorCode;
@@ -32,27 +32,6 @@ fn explain(code: Option<ErrorCode>) -> (ErrorKind, &'static str) {
         Some(ErrorCode::TooBig) => (ErrorKind::TooLarge, "a row is larger than SQLite takes"),
         Some(_) => (ErrorKind::Backend, "the database failed; open it again once the cause is gone"),
     }
-}
-
-/// An error of the system while `doing` something with a file or a folder.
-pub(crate) fn from_system(doing: &str, file: &Path, error: io::Error) -> Error {
-    let (kind, way_out) = match error.kind() {
-        io::ErrorKind::NotFound => (ErrorKind::Unavailable, "its folder does not exist; create it first"),
-        io::ErrorKind::NotADirectory => {
-            (ErrorKind::Invalid, "a part of the path is a file where a folder must be; name another path")
-        }
-        io::ErrorKind::InvalidFilename | io::ErrorKind::InvalidInput => {
-            (ErrorKind::Invalid, "no file can have this name; name another")
-        }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            (ErrorKind::Full, "the disk is full; free some space and try again")
-        }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            (ErrorKind::ReadOnly, "it cannot be written to; make the file and its folder writable for this user")
-        }
-        _ => (ErrorKind::Unavailable, "the system refused; see the cause"),
-    };
-    Error::new(kind, format!("{doing} {}: {way_out}", file.display())).with_source(error)
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use magnetar_core::{Error, ErrorKind, Result};
-use magnetar_embedded::Table;
+use magnetar_embedded::{Table, files::refuse};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::{error, place::refuse, sql, wait::Patience};
+use crate::{error, sql, wait::patiently};
 
 /// "MGNT", in the header of the file.
 const APPLICATION_ID: i64 = 0x4D47_4E54;
@@ -24,14 +24,14 @@ fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
 /// Refuses a file of another program and one of a newer version. Writes nothing.
 pub(crate) fn check(connection: &Connection, file: &Path) -> Result<()> {
     let failed = |error| error::from_sqlite("open", file, error);
-    match Patience::default().with(|| number(connection, sql::APPLICATION_ID)).map_err(failed)? {
+    match patiently(|| number(connection, sql::APPLICATION_ID)).map_err(failed)? {
         APPLICATION_ID => {}
         other => {
             let why = format!("it is a database of another program (application id {other:#x}); name another file");
             return Err(refuse(file, why));
         }
     }
-    let version = Patience::default().with(|| number(connection, sql::VERSION)).map_err(failed)?;
+    let version = patiently(|| number(connection, sql::VERSION)).map_err(failed)?;
     known(file, version, MIGRATIONS).map(drop)
 }
 
@@ -47,12 +47,12 @@ pub(crate) fn migrate(connection: &Connection, file: &Path) -> Result<()> {
 
 fn migrate_by(connection: &Connection, file: &Path, migrations: &[Migration]) -> Result<()> {
     let failed = |error| error::from_sqlite("migrate", file, error);
-    let version = |connection: &Connection| Patience::default().with(|| number(connection, sql::VERSION)).map_err(failed);
+    let version = |connection: &Connection| patiently(|| number(connection, sql::VERSION)).map_err(failed);
     if known(file, version(connection)?, migrations)?.is_empty() {
         return Ok(());
     }
     let begin = || Transaction::new_unchecked(connection, TransactionBehavior::Immediate);
-    let tx = Patience::default().with(begin).map_err(failed)?;
+    let tx = patiently(begin).map_err(failed)?;
     // Another process may have been here first.
     let missing = known(file, version(&tx)?, migrations)?;
     missing.iter().try_for_each(|migration| migration(&tx)).map_err(failed)?;
@@ -69,6 +69,11 @@ pub(crate) fn check_unchanged(connection: &Connection, file: &Path) -> Result<()
 /// The version of the file. In a transaction that has not read yet, this is what fixes what it sees.
 pub(crate) fn look(connection: &Connection) -> rusqlite::Result<i64> {
     number(connection, sql::VERSION)
+}
+
+/// A number that changes when another connection has written since this one looked last, and not by its own writes.
+pub(crate) fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    number(connection, sql::DATA_VERSION)
 }
 
 /// The migrations that a file of this version has yet to see.

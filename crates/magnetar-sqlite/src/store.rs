@@ -2,8 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use async_trait::async_trait;
-use magnetar_core::{Answer, Capabilities, Group, JobStore, Query, Rejection, Reply, Result};
+use magnetar_core::Result;
 use magnetar_embedded::{Options, Store, SystemClock};
 
 use crate::backend::SqliteBackend;
@@ -23,25 +22,4 @@ impl SqliteStore {
     }
 }
 
-#[async_trait]
-impl JobStore for SqliteStore {
-    async fn submit(&self, groups: Vec<Group>) -> Result<Vec<Result<Vec<Reply>, Rejection>>> {
-        self.0.submit(groups).await
-    }
-
-    async fn read(&self, query: Query) -> Result<Answer> {
-        self.0.read(query).await
-    }
-
-    async fn watch(&self, seen: u64) -> Result<u64> {
-        self.0.watch(seen).await
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.0.close().await
-    }
-}
+magnetar_embedded::forward_job_store!(SqliteStore);

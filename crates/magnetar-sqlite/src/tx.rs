@@ -1,13 +1,12 @@
 //! The transaction that writes.
 
 use magnetar_core::{Error, ErrorKind, Result};
-use magnetar_embedded::{Flush, Show, Table, Tx, View, Writes};
+use magnetar_embedded::{Flush, Show, Table, Tx, View, Writes, files::Identity};
 use rusqlite::Connection;
 
 use crate::{
-    error,
-    identity::Identity,
-    schema, sql,
+    error, schema,
+    sql::{self, TableSql},
     view::{Snapshot, roll_back},
     wait::Turn,
 };
@@ -16,6 +15,7 @@ use crate::{
 pub(crate) struct Transaction<'a> {
     snapshot: Snapshot<'a>,
     identity: &'a Identity,
+    has_foreign_writes: bool,
     _turn: Held<'a>,
 }
 
@@ -29,8 +29,13 @@ impl Drop for Held<'_> {
 }
 
 impl<'a> Transaction<'a> {
-    /// Waits for the lock.
-    pub(crate) fn begin(connection: &'a Connection, identity: &'a Identity, turn: &'a mut Turn) -> Result<Self> {
+    /// Waits for the lock. `seen` is SQLite's version of the data in the transaction before.
+    pub(crate) fn begin(
+        connection: &'a Connection,
+        identity: &'a Identity,
+        turn: &'a mut Turn,
+        seen: &mut Option<i64>,
+    ) -> Result<Self> {
         identity.check()?;
         let file = identity.file();
         let begun = turn.take(|| {
@@ -38,26 +43,26 @@ impl<'a> Transaction<'a> {
             connection.prepare_cached(sql::BEGIN_WRITE)?.execute([])
         });
         begun.map_err(|error| error::from_sqlite("write to", file, error))?;
-        let begun = Self { snapshot: Snapshot { connection, file }, identity, _turn: Held(turn) };
+        let mut begun = Self { snapshot: Snapshot::new(connection, file), identity, has_foreign_writes: true, _turn: Held(turn) };
         schema::check_unchanged(connection, file)?;
+        let now = schema::data_version(connection).map_err(|error| error::from_sqlite("read", file, error))?;
+        begun.has_foreign_writes = seen.replace(now) != Some(now);
         Ok(begun)
     }
 
     fn write(&self, writes: &Writes) -> rusqlite::Result<()> {
         let connection = self.snapshot.connection;
         for table in Table::ALL {
-            let changes = writes.of(table);
-            if changes.len() == 0 {
+            if writes.is_without(table) {
                 continue;
             }
+            let changes = || writes.of(table);
             let sql = sql::of(table);
-            let (mut put, mut remove) = (connection.prepare_cached(&sql.put)?, connection.prepare_cached(&sql.remove)?);
-            for (key, value) in changes {
-                match value {
-                    Some(value) => put.execute([key, value])?,
-                    None => remove.execute([key])?,
-                };
+            let mut remove = connection.prepare_cached(&sql.remove)?;
+            for (key, _) in changes().filter(|(_, value)| value.is_none()) {
+                remove.execute([key])?;
             }
+            put(connection, sql, changes().filter_map(|(key, value)| Some((key, value?))))?;
         }
         connection.prepare_cached(sql::COMMIT)?.execute([]).map(drop)
     }
@@ -74,6 +79,29 @@ impl<'a> Transaction<'a> {
     }
 }
 
+/// Puts rows, many by one statement where there are so many: a statement costs as much as a row.
+fn put<'r>(connection: &Connection, sql: &TableSql, rows: impl Iterator<Item = (&'r [u8], &'r [u8])>) -> rusqlite::Result<()> {
+    let rows: Vec<_> = rows.collect();
+    let (many, rest) = rows.as_chunks::<{ sql::ROWS_MAX }>();
+    if !many.is_empty() {
+        let mut put = connection.prepare_cached(&sql.put_many)?;
+        for rows in many {
+            for (at, (key, value)) in rows.iter().enumerate() {
+                put.raw_bind_parameter(2 * at + 1, key)?;
+                put.raw_bind_parameter(2 * at + 2, value)?;
+            }
+            put.raw_execute()?;
+        }
+    }
+    if !rest.is_empty() {
+        let mut put = connection.prepare_cached(&sql.put)?;
+        for (key, value) in rest {
+            put.execute([key, value])?;
+        }
+    }
+    Ok(())
+}
+
 impl View for Transaction<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
         self.snapshot.get(table, key)
@@ -85,6 +113,10 @@ impl View for Transaction<'_> {
 }
 
 impl Tx for Transaction<'_> {
+    fn has_foreign_writes(&self) -> bool {
+        self.has_foreign_writes
+    }
+
     /// Every commit is flushed, `Unsynced` ones too. SQLite takes the level (`PRAGMA synchronous`) outside a transaction only,
     /// and which one a commit may have is known only inside; a commit at the lower level with a flush of our own after it
     /// would show others what a power cut can still undo.

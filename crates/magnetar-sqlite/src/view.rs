@@ -1,22 +1,33 @@
 //! Reads of a connection that is in a transaction.
 
-use std::{ops::ControlFlow, path::Path};
+use std::{cell::RefCell, ops::ControlFlow, path::Path};
 
 use magnetar_core::Result;
-use magnetar_embedded::{Reader, Show, Table, View};
-use rusqlite::{Connection, Row, types::ValueRef};
+use magnetar_embedded::{Reader, Show, Table, View, files::Identity};
+use rusqlite::{CachedStatement, Connection, Row, types::ValueRef};
 
-use crate::{connection::Link, error, identity::Identity, schema, sql, wait::Patience};
+use crate::{connection::Link, error, schema, sql, wait::patiently};
 
 /// What a transaction sees. Dropping it ends the transaction and changes nothing.
 pub(crate) struct Snapshot<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) file: &'a Path,
+    /// The look-ups by key that were used, for the next time: the connection's own cache takes as long as a look-up.
+    gets: [RefCell<Option<CachedStatement<'a>>>; Table::ALL.len()],
 }
 
-impl Snapshot<'_> {
+impl<'a> Snapshot<'a> {
+    pub(crate) fn new(connection: &'a Connection, file: &'a Path) -> Self {
+        Self { connection, file, gets: [const { RefCell::new(None) }; Table::ALL.len()] }
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "there is a cell for each table")]
     fn try_get(&self, table: Table, key: &[u8]) -> rusqlite::Result<Option<Vec<u8>>> {
-        let mut statement = self.connection.prepare_cached(&sql::of(table).get)?;
+        let mut cell = self.gets[table.index()].borrow_mut();
+        let statement = match &mut *cell {
+            Some(statement) => statement,
+            empty => empty.insert(self.connection.prepare_cached(&sql::of(table).get)?),
+        };
         let mut rows = statement.query([key])?;
         rows.next()?.map(|row| blob(row, 0).map(<[u8]>::to_vec)).transpose()
     }
@@ -74,8 +85,8 @@ impl Reader for SqliteReader {
     fn view(&mut self) -> Result<Box<dyn View + '_>> {
         self.identity.check()?;
         let file = self.identity.file();
-        Patience::default().with(|| begin(&self.connection)).map_err(|error| error::from_sqlite("read", file, error))?;
-        let snapshot = Snapshot { connection: &self.connection, file };
+        patiently(|| begin(&self.connection)).map_err(|error| error::from_sqlite("read", file, error))?;
+        let snapshot = Snapshot::new(&self.connection, file);
         schema::check_unchanged(&self.connection, file)?;
         Ok(Box::new(snapshot))
     }

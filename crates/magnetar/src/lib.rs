@@ -11,6 +11,10 @@ pub use magnetar_core::{
     SessionId, Sharing, Timestamp, Token, UnknownStatus, Until, machine, manifest,
 };
 pub use magnetar_memory::MemoryStore;
+#[cfg(feature = "redb")]
+pub use magnetar_redb::RedbStore;
+#[cfg(feature = "sqlite")]
+pub use magnetar_sqlite::SqliteStore;
 
 pub use crate::location::open;
 

@@ -5,52 +5,76 @@ use std::{path::Path, sync::Arc};
 use magnetar_core::{Error, ErrorKind, JobStore, Result};
 use magnetar_memory::MemoryStore;
 
-/// A backend, as a location names it.
+/// A backend, as a location names it, with the path of its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Backend {
+enum Backend<'l> {
     Memory,
-    Sqlite,
-    Redb,
+    Sqlite(&'l Path),
+    Redb(&'l Path),
     Postgres,
 }
 
 /// Opens the store at a location, and creates it where there is none.
 ///
-/// | location | backend |
-/// |---|---|
-/// | `memory:` | in memory, for tests |
-/// | `jobs.db`, `jobs.sqlite`, a path without extension, `sqlite://PATH` | SQLite |
-/// | `jobs.redb`, `jobs.magnetar`, `redb://PATH` | redb |
-/// | `postgres://…`, `postgresql://…` | PostgreSQL |
+/// | location | backend | feature |
+/// |---|---|---|
+/// | `memory:` | in memory, for tests | |
+/// | `jobs.db`, `jobs.sqlite`, a path without extension, `sqlite://PATH` | SQLite | `sqlite`, a default |
+/// | `jobs.redb`, `jobs.magnetar`, `redb://PATH` | redb | `redb` |
+/// | `postgres://…`, `postgresql://…` | PostgreSQL | not built yet |
+///
+/// What follows `sqlite://` or `redb://` is a path as it is: `sqlite://jobs.db` is a file in the current folder, and
+/// `sqlite:///var/lib/jobs.db` one at the root.
 ///
 /// # Errors
-/// `Invalid` for a location that names no backend, `Unsupported` for one whose backend this version does not have, and
-/// what the backend says.
+/// `Invalid` for a location that names no backend, `Unsupported` for one whose feature is off (the error names it) or whose
+/// backend this version does not have, and what the backend says: see `open` of each store.
 pub async fn open(location: &str) -> Result<Arc<dyn JobStore>> {
     match backend(location)? {
         Backend::Memory => Ok(Arc::new(MemoryStore::open().await?)),
-        missing => Err(Error::new(
+        #[cfg(feature = "sqlite")]
+        Backend::Sqlite(path) => Ok(Arc::new(magnetar_sqlite::SqliteStore::open(path).await?)),
+        #[cfg(not(feature = "sqlite"))]
+        Backend::Sqlite(_) => Err(switched_off(location, "SQLite", "sqlite")),
+        #[cfg(feature = "redb")]
+        Backend::Redb(path) => Ok(Arc::new(magnetar_redb::RedbStore::open(path).await?)),
+        #[cfg(not(feature = "redb"))]
+        Backend::Redb(_) => Err(switched_off(location, "redb", "redb")),
+        Backend::Postgres => Err(Error::new(
             ErrorKind::Unsupported,
-            format!("open {:?}: the {missing:?} backend is not built yet in this version; there is \"memory:\"", shown(location)),
+            format!(
+                "open {:?}: the PostgreSQL backend is not built yet in this version; name a file, as in \"jobs.db\"",
+                shown(location)
+            ),
         )),
     }
 }
 
-fn backend(location: &str) -> Result<Backend> {
+#[cfg(not(all(feature = "sqlite", feature = "redb")))]
+fn switched_off(location: &str, backend: &str, feature: &str) -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("open {:?}: the {backend} backend is switched off; build magnetar with its feature `{feature}`", shown(location)),
+    )
+}
+
+fn backend(location: &str) -> Result<Backend<'_>> {
     if let Some((scheme, rest)) = location.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) {
-        return match scheme.to_ascii_lowercase().as_str() {
-            "memory" if rest.is_empty() => Ok(Backend::Memory),
-            "sqlite" => Ok(Backend::Sqlite),
-            "redb" => Ok(Backend::Redb),
-            "postgres" | "postgresql" => Ok(Backend::Postgres),
+        let path = rest.strip_prefix("//").filter(|path| !path.is_empty()).map(Path::new);
+        return match (scheme.to_ascii_lowercase().as_str(), path) {
+            ("memory", None) if rest.is_empty() => Ok(Backend::Memory),
+            ("sqlite", Some(path)) => Ok(Backend::Sqlite(path)),
+            ("redb", Some(path)) => Ok(Backend::Redb(path)),
+            ("postgres" | "postgresql", Some(_)) => Ok(Backend::Postgres),
             _ => Err(no_backend(location)),
         };
     }
-    let extension = Path::new(location).extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+    let path = Path::new(location);
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     match extension.as_deref() {
         _ if location.is_empty() => Err(no_backend(location)),
-        None | Some("db" | "sqlite") => Ok(Backend::Sqlite),
-        Some("redb" | "magnetar") => Ok(Backend::Redb),
+        None | Some("db" | "sqlite") => Ok(Backend::Sqlite(path)),
+        Some("redb" | "magnetar") => Ok(Backend::Redb(path)),
         Some(_) => Err(no_backend(location)),
     }
 }
@@ -84,17 +108,20 @@ mod tests {
 
     #[test]
     fn location_names_its_backend() {
+        let sqlite = |path| Backend::Sqlite(Path::new(path));
+        let redb = |path| Backend::Redb(Path::new(path));
         for (location, expected) in [
             ("memory:", Backend::Memory),
-            ("jobs.db", Backend::Sqlite),
-            ("jobs.SQLITE", Backend::Sqlite),
-            ("jobs", Backend::Sqlite),
-            ("/some/where.d/jobs", Backend::Sqlite),
-            ("sqlite:///some/where", Backend::Sqlite),
-            ("a:b.db", Backend::Sqlite),
-            ("jobs.redb", Backend::Redb),
-            ("jobs.magnetar", Backend::Redb),
-            ("redb://jobs", Backend::Redb),
+            ("jobs.db", sqlite("jobs.db")),
+            ("jobs.SQLITE", sqlite("jobs.SQLITE")),
+            ("jobs", sqlite("jobs")),
+            ("/some/where.d/jobs", sqlite("/some/where.d/jobs")),
+            ("sqlite:///some/where.csv", sqlite("/some/where.csv")),
+            ("SQLite://jobs", sqlite("jobs")),
+            ("a:b.db", sqlite("a:b.db")),
+            ("jobs.redb", redb("jobs.redb")),
+            ("jobs.magnetar", redb("jobs.magnetar")),
+            ("redb://jobs", redb("jobs")),
             ("postgres://host/db", Backend::Postgres),
             ("PostgreSQL://host/db", Backend::Postgres),
         ] {
@@ -104,7 +131,7 @@ mod tests {
 
     #[test]
     fn location_without_backend_is_told_which_there_are() {
-        for location in ["", "jobs.csv", "mysql://host/db", "memory:jobs"] {
+        for location in ["", "jobs.csv", "mysql://host/db", "memory:jobs", "sqlite:", "sqlite://", "redb:jobs"] {
             let error = backend(location).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);
             assert!(error.to_string().contains("sqlite://PATH"), "{error}");
@@ -113,10 +140,39 @@ mod tests {
 
     #[test]
     fn backend_that_is_not_built_says_so() {
-        for location in ["jobs.db", "jobs.redb", "postgres://host/db"] {
-            let error = block_on(open(location)).err().unwrap();
-            assert_eq!(error.kind(), ErrorKind::Unsupported);
-            assert!(error.to_string().contains("not built yet"), "{error}");
+        let error = block_on(open("postgres://host/db")).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains("not built yet"), "{error}");
+    }
+
+    #[cfg(not(all(feature = "sqlite", feature = "redb")))]
+    #[test]
+    fn backend_that_is_switched_off_names_its_feature() {
+        for (feature, is_on) in [("sqlite", cfg!(feature = "sqlite")), ("redb", cfg!(feature = "redb"))] {
+            if !is_on {
+                let error = block_on(open(&format!("{feature}://jobs"))).err().unwrap();
+                assert_eq!(error.kind(), ErrorKind::Unsupported);
+                assert!(error.to_string().contains(&format!("feature `{feature}`")), "{error}");
+            }
+        }
+    }
+
+    #[cfg(any(feature = "sqlite", feature = "redb"))]
+    #[test]
+    fn store_in_a_file_opens_where_the_location_says() {
+        let folder = tempfile::tempdir().unwrap();
+        for backend in [
+            #[cfg(feature = "sqlite")]
+            "sqlite",
+            #[cfg(feature = "redb")]
+            "redb",
+        ] {
+            let path = folder.path().join(format!("jobs.{backend}"));
+            let location = path.to_str().unwrap();
+            for location in [location.to_owned(), format!("{backend}://{location}")] {
+                assert_eq!(block_on(open(&location)).unwrap().capabilities().backend, backend);
+            }
+            assert!(path.is_file());
         }
     }
 

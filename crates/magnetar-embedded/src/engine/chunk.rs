@@ -63,7 +63,7 @@ impl Piece {
 impl Step<'_, '_> {
     /// The job of this id.
     pub(crate) fn job(&self, id: JobId) -> Result<FoundJob, Stop> {
-        look::job(self.txn, id)?.ok_or_else(|| Rejection::JobNotFound { job: id }.into())
+        self.txn.job(id)?.ok_or_else(|| Rejection::JobNotFound { job: id }.into())
     }
 
     /// A chunk of a job.
@@ -179,7 +179,7 @@ impl Step<'_, '_> {
     }
 
     fn count(&mut self, piece: &Piece, place: Place) -> Result<(), Stop> {
-        let tally = look::tally(self.txn, piece.spot.job)?;
+        let tally = self.txn.tally(piece.spot.job)?;
         let mut next = tally;
         match &piece.was {
             Some(was) => tally_place(&mut next, &was.row, was.lease.is_some(), was.place, &piece.options, Count::Out),
@@ -188,18 +188,17 @@ impl Step<'_, '_> {
         tally_place(&mut next, &piece.row, piece.lease.is_some(), place, &piece.options, Count::In);
         next.last_chunk = next.last_chunk.max(piece.spot.chunk);
         if next != tally {
-            self.txn.put(Table::Tally, key::job(piece.spot.job), &next);
+            self.txn.put_tally(piece.spot.job, Some(&next))?;
         }
         Ok(())
     }
 
     /// Removes an ended chunk and its counters. Its edges are up to the caller.
     pub(crate) fn erase(&mut self, piece: &Piece) -> Result<(), Stop> {
-        let job_key = key::job(piece.spot.job);
-        let mut tally = look::tally(self.txn, piece.spot.job)?;
+        let mut tally = self.txn.tally(piece.spot.job)?;
         tally_place(&mut tally, &piece.row, false, Place::Ended, &piece.options, Count::Out);
         tally.stats.total_chunks = tally.stats.total_chunks.saturating_sub(1);
-        self.txn.put(Table::Tally, job_key, &tally);
+        self.txn.put_tally(piece.spot.job, Some(&tally))?;
         self.txn.remove(Table::Chunk, key::spot(piece.spot));
         if piece.row.has_body {
             self.txn.remove(Table::Body, key::spot(piece.spot));

@@ -17,9 +17,6 @@ use crate::{
     txn::Head,
 };
 
-/// The fewest rows of a lane that are read ahead.
-const AHEAD_MIN: usize = 16;
-
 impl Step<'_, '_> {
     /// Takes the most urgent chunks of the lanes.
     pub(super) fn claim(&mut self, claim: &Claim) -> Result<Vec<JobState>, Stop> {
@@ -37,8 +34,7 @@ impl Step<'_, '_> {
     fn take_ready(&mut self, lanes: &[(FoundJob, Vec<u8>)], limit: usize) -> Result<Vec<JobState>, Stop> {
         let mut taken = Vec::new();
         while taken.len() < limit {
-            let ahead = (limit - taken.len()).max(AHEAD_MIN);
-            let Some((job, (_, chunk, ready_key))) = self.most_urgent(lanes, ahead)? else { break };
+            let Some((job, (_, chunk, ready_key))) = self.most_urgent(lanes, limit - taken.len())? else { break };
             let piece = self.ready_piece(Spot { job: job.no, chunk }, &job.row)?;
             if key::ready(job.no, &piece.row.lane, piece.row.priority, chunk) != ready_key {
                 return Err(Stop::corrupt(Table::Ready, &ready_key, "is not where its chunk belongs"));
@@ -52,7 +48,7 @@ impl Step<'_, '_> {
     fn open_lanes(&self, claim: &Claim) -> Result<Vec<(FoundJob, Vec<u8>)>, Stop> {
         let mut lanes = Vec::with_capacity(claim.lanes.len());
         for lane in &claim.lanes {
-            if let Some(job) = look::job(self.txn, lane.job)?.filter(|job| !job.row.paused) {
+            if let Some(job) = self.txn.job(lane.job)?.filter(|job| !job.row.paused) {
                 let prefix = key::lane(job.no, &lane.name);
                 lanes.push((job, prefix));
             }
@@ -103,7 +99,7 @@ impl Step<'_, '_> {
             return Err(Rejection::Exhausted { what: "tokens".to_owned() }.into());
         }
         meta.last_token = next;
-        self.txn.put_meta(&meta);
+        self.txn.put_meta(&meta)?;
         Token::new(next).ok_or_else(|| Rejection::Exhausted { what: "tokens".to_owned() }.into())
     }
 }

@@ -108,9 +108,9 @@ impl Step<'_, '_> {
         if parent.job == child.job || look::job_row(self.txn, parent.job)?.is_none() {
             return Ok(());
         }
-        let mut tally = look::tally(self.txn, parent.job)?;
+        let mut tally = self.txn.tally(parent.job)?;
         tally.awaited_elsewhere = tally.awaited_elsewhere.saturating_add_signed(change);
-        self.txn.put(Table::Tally, key::job(parent.job), &tally);
+        self.txn.put_tally(parent.job, Some(&tally))?;
         Ok(())
     }
 

@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use std::sync::Arc;
+
 use magnetar_core::{
     ChunkId, JobId, JobRef, JobSpec, JobStats, Pruned, Rejection, Reply, Timestamp,
     machine::{Dependency, Place},
@@ -19,7 +21,7 @@ use crate::{
 impl Step<'_, '_> {
     pub(super) fn ensure_job(&mut self, job: &JobRef, spec: &JobSpec) -> Result<Reply, Stop> {
         let (found, name) = match job {
-            JobRef::Id(id) => (look::job(self.txn, *id)?, spec.name.as_ref()),
+            JobRef::Id(id) => (self.txn.job(*id)?, spec.name.as_ref()),
             JobRef::Name(name) => (look::job_by_name(self.txn, name)?, Some(name)),
         };
         if let Some(found) = found {
@@ -32,7 +34,7 @@ impl Step<'_, '_> {
         let mut meta = self.txn.meta()?;
         meta.last_job_no += 1;
         let no = JobNo(meta.last_job_no);
-        self.txn.put_meta(&meta);
+        self.txn.put_meta(&meta)?;
         if let Some(name) = name {
             self.take_name(name, id, no)?;
         }
@@ -46,38 +48,39 @@ impl Step<'_, '_> {
         };
         self.txn.put(Table::Job, key::job(no), &row);
         self.txn.put(Table::JobId, key::job_id(id), &no);
-        self.txn.put(Table::Tally, key::job(no), &Tally { stats: JobStats::new(id), ..Tally::default() });
+        self.txn.put_tally(no, Some(&Tally { stats: JobStats::new(id), ..Tally::default() }))?;
         Ok(Reply::Job { id, created: true })
     }
 
     /// Gives an existing job the name it lacks and the options it is told.
     fn adopt(&mut self, mut job: FoundJob, name: Option<&String>, spec: &JobSpec) -> Result<Reply, Stop> {
-        let before = job.row.clone();
-        match (&job.row.name, name) {
+        let before = Arc::clone(&job.row);
+        let row = Arc::make_mut(&mut job.row);
+        match (&row.name, name) {
             (Some(has), Some(name)) if has != name => {
                 let owner = format!("a job that is not named {has:?}");
-                return Err(Rejection::NameTaken { job: job.row.id, name: name.clone(), owner }.into());
+                return Err(Rejection::NameTaken { job: row.id, name: name.clone(), owner }.into());
             }
             (None, Some(name)) => {
-                self.take_name(name, job.row.id, job.no)?;
-                job.row.name = Some(name.clone());
+                self.take_name(name, row.id, job.no)?;
+                row.name = Some(name.clone());
             }
             _ => {}
         }
         if let Some(options) = spec.options {
-            if options.on_failure != job.row.options.on_failure {
+            if options.on_failure != row.options.on_failure {
                 return Err(Rejection::invalid(format!(
                     "job {} was created with on_failure = {:?} and cannot change it to {:?}; delete the job, or use another id",
-                    job.row.id, job.row.options.on_failure, options.on_failure
+                    row.id, row.options.on_failure, options.on_failure
                 ))
                 .into());
             }
-            job.row.options = options;
+            row.options = options;
         }
-        if job.row != before {
-            self.txn.put(Table::Job, key::job(job.no), &job.row);
+        if *row != *before {
+            self.txn.put(Table::Job, key::job(job.no), &*row);
         }
-        Ok(Reply::Job { id: job.row.id, created: false })
+        Ok(Reply::Job { id: row.id, created: false })
     }
 
     fn take_name(&mut self, name: &str, job: JobId, no: JobNo) -> Result<(), Stop> {
@@ -95,8 +98,8 @@ impl Step<'_, '_> {
         loop {
             meta.last_job_id =
                 meta.last_job_id.checked_add(1).ok_or_else(|| Rejection::Exhausted { what: "job ids".to_owned() })?;
-            if look::job(self.txn, meta.last_job_id)?.is_none() {
-                self.txn.put_meta(&meta);
+            if self.txn.job(meta.last_job_id)?.is_none() {
+                self.txn.put_meta(&meta)?;
                 return Ok(meta.last_job_id);
             }
         }
@@ -104,8 +107,9 @@ impl Step<'_, '_> {
 
     pub(super) fn set_paused(&mut self, job: JobId, paused: bool) -> Result<Reply, Stop> {
         let mut job = self.job(job)?;
-        job.row.paused = paused;
-        self.txn.put(Table::Job, key::job(job.no), &job.row);
+        let row = Arc::make_mut(&mut job.row);
+        row.paused = paused;
+        self.txn.put(Table::Job, key::job(job.no), &*row);
         self.wakes |= !paused;
         Ok(Reply::Applied)
     }
@@ -113,7 +117,7 @@ impl Step<'_, '_> {
     /// Makes a job unknown at once; its rows are purged by upkeep.
     pub(super) fn delete_job(&mut self, job: JobId) -> Result<Reply, Stop> {
         let job = self.job(job)?;
-        if look::tally(self.txn, job.no)?.awaited_elsewhere > 0 {
+        if self.txn.tally(job.no)?.awaited_elsewhere > 0 {
             self.let_others_go(&job)?;
         }
         self.txn.remove(Table::JobId, key::job_id(job.row.id));
@@ -121,7 +125,7 @@ impl Step<'_, '_> {
             self.txn.remove(Table::JobName, name.as_bytes().to_vec());
         }
         self.txn.remove(Table::Job, key::job(job.no));
-        self.txn.remove(Table::Tally, key::job(job.no));
+        self.txn.put_tally(job.no, None)?;
         self.txn.put(Table::Purge, key::job(job.no), &Here);
         self.engine.state.has_purge = true;
         Ok(Reply::Applied)

@@ -24,7 +24,7 @@ impl Step<'_, '_> {
         };
         let mut meta = self.txn.meta()?;
         meta.last_version += 1;
-        self.txn.put_meta(&meta);
+        self.txn.put_meta(&meta)?;
         self.txn.put(Table::Record, row_key, &RecordRow { version: meta.last_version, value: value.to_vec() });
         Ok(Reply::Version(Some(meta.last_version)))
     }

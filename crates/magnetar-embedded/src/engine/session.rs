@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use magnetar_core::{Error, ErrorKind, Result, SessionId, Timestamp};
 
-use super::{Engine, State, Step};
+use super::{Applied, Engine, State, Step};
 use crate::{
-    backend::View,
+    backend::{Flush, View},
     key,
     locks::Locks,
     look,
+    memo::{Lanes, Memo},
     options::Options,
     row::{Meta, SessionRow},
     stop::Stop,
@@ -27,13 +28,13 @@ const GENERATION_MAX: u64 = (1 << 31) - 1;
 impl Engine {
     /// Opens a session: a new generation of tokens, a row, a lock file. The writes must be committed before any group.
     pub(crate) fn open(view: &dyn View, options: Options, mut locks: Box<dyn Locks>, now: Timestamp) -> Result<(Self, Writes)> {
-        let mut txn = Txn::new(view);
+        let mut txn = Txn::new(view, Lanes::default());
         let known = sessions(&txn).map_err(Stop::into_error)?;
         let ids: Vec<_> = known.iter().map(|(id, _)| *id).collect();
         locks.sweep(&ids);
         let mut meta = txn.meta().map_err(Stop::into_error)?;
         meta.generation = next_generation(&meta, now)?;
-        txn.put_meta(&meta);
+        txn.put_meta(&meta).map_err(Stop::into_error)?;
         let state = State {
             session: SessionId::new(0),
             renewed_at: now,
@@ -43,10 +44,18 @@ impl Engine {
             has_backlog: true,
             has_purge: true,
         };
-        let mut engine =
-            Self { options, state, before: state, held: HashMap::new(), undo_held: Vec::new(), locks, buried: Vec::new() };
+        let mut engine = Self {
+            options,
+            state,
+            before: state,
+            held: HashMap::new(),
+            undo_held: Vec::new(),
+            locks,
+            memo: Memo::default(),
+            buried: Vec::new(),
+        };
         engine.begin_session(&mut txn, now).map_err(Stop::into_error)?;
-        Ok((engine, txn.into_writes()))
+        Ok((engine, txn.into_parts().0))
     }
 
     fn begin_session(&mut self, txn: &mut Txn<'_>, now: Timestamp) -> Result<(), Stop> {
@@ -54,7 +63,7 @@ impl Engine {
         meta.last_session += 1;
         self.state.session = SessionId::new(meta.last_session);
         let lock = self.locks.take(self.state.session)?;
-        txn.put_meta(&meta);
+        txn.put_meta(&meta)?;
         txn.put(
             Table::Session,
             key::session(self.state.session),
@@ -65,8 +74,8 @@ impl Engine {
     }
 
     /// Gives back what this handle holds and ends its session. The writes must be committed.
-    pub(crate) fn close(&mut self, view: &dyn View, now: Timestamp) -> Result<Writes> {
-        let mut txn = Txn::new(view);
+    pub(crate) fn close(&mut self, view: &dyn View, now: Timestamp) -> Result<Applied> {
+        let mut txn = Txn::new(view, Lanes::default());
         self.before = self.state;
         let session = self.state.session;
         let mut step = Step::new(&mut txn, self, now);
@@ -74,7 +83,8 @@ impl Engine {
         step.release_all_of(session).map_err(Stop::into_error)?;
         txn.remove(Table::Session, key::session(session));
         self.buried.push(session);
-        Ok(txn.into_writes())
+        let (writes, _) = txn.into_parts();
+        Ok(Applied { outcomes: Vec::new(), writes, flush: Flush::Synced, wakes: false, memo: Memo::default() })
     }
 }
 

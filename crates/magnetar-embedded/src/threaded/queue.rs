@@ -96,10 +96,19 @@ struct Inner {
     groups: usize,
     bytes: usize,
     is_closed: bool,
+    /// The writer sleeps until so many groups are here. Whoever comes before that does not wake it.
+    wanted: usize,
 }
 
 impl Inner {
-    fn add(&mut self, request: Request) {
+    /// Adds a request, and returns whether the writer is to be woken.
+    fn add(&mut self, request: Request) -> bool {
+        let is_own = request.groups.is_empty();
+        self.put(request);
+        is_own || self.groups >= self.wanted
+    }
+
+    fn put(&mut self, request: Request) {
         self.groups += request.groups.len();
         self.bytes += request.bytes;
         self.requests.push_back(request);
@@ -120,7 +129,7 @@ impl Queue {
 
     /// Adds a request of a caller.
     pub(super) fn push(&self, request: Request) -> Result<()> {
-        let mut inner = lock(&self.inner);
+        let inner = lock(&self.inner);
         if inner.is_closed {
             return Err(closed());
         }
@@ -134,22 +143,26 @@ impl Queue {
                 format!("take more work: {waiting} groups wait already; try again in a moment"),
             ));
         }
-        inner.add(request);
-        drop(inner);
-        self.arrived.notify_one();
+        self.add(inner, request);
         Ok(())
     }
 
     /// Adds a request of the driver's own, which no bound keeps out; returns whether the writer will see it.
     pub(super) fn push_own(&self, request: Request) -> bool {
-        let mut inner = lock(&self.inner);
+        let inner = lock(&self.inner);
         if inner.is_closed {
             return false;
         }
-        inner.add(request);
-        drop(inner);
-        self.arrived.notify_one();
+        self.add(inner, request);
         true
+    }
+
+    fn add(&self, mut inner: MutexGuard<'_, Inner>, request: Request) {
+        let wakes = inner.add(request);
+        drop(inner);
+        if wakes {
+            self.arrived.notify_one();
+        }
     }
 
     /// Puts what must be applied again before everything else.
@@ -177,27 +190,28 @@ impl Queue {
         if std::mem::replace(&mut inner.is_closed, true) {
             return false;
         }
-        inner.add(request);
-        drop(inner);
-        self.arrived.notify_one();
+        self.add(inner, request);
         true
     }
 
     /// Takes the next batch, gathered; an empty one where nothing came for `idle_for`.
     pub(super) fn take(&self, idle_for: Duration, gather: &Gather) -> Vec<Request> {
         let inner = lock(&self.inner);
-        let inner = self.wait(inner, idle_for, |inner| !inner.requests.is_empty());
+        let inner = self.wait(inner, idle_for, 1, |inner| !inner.requests.is_empty());
         let (expected, at_most) = gather.plan();
+        let expected = expected.min(self.options.batch_groups);
         let mut inner = if inner.requests.is_empty() || expected <= 1 {
             inner
         } else {
-            self.wait(inner, at_most, |inner| inner.groups >= expected || inner.is_closed)
+            self.wait(inner, at_most, expected, |inner| inner.groups >= expected || inner.is_closed)
         };
         let (mut batch, mut groups, mut bytes) = (Vec::new(), 0, 0);
         while groups < self.options.batch_groups && bytes < BATCH_BYTES_MAX {
             let is_close = inner.requests.front().is_some_and(|request| matches!(request.ask, Ask::Close(_)));
-            // It is the last there is: what must be applied again has been put before it.
-            if is_close && !batch.is_empty() {
+            // It is the last there is: what must be applied again has been put before it. A large one is alone in its
+            // transaction, so that nothing need be kept to take it back.
+            let is_large = inner.requests.front().is_some_and(|request| request.bytes > BATCH_BYTES_MAX);
+            if (is_close || is_large) && !batch.is_empty() {
                 break;
             }
             let Some(request) = inner.next() else { break };
@@ -210,12 +224,14 @@ impl Queue {
 
     fn wait<'a>(
         &self,
-        inner: MutexGuard<'a, Inner>,
+        mut inner: MutexGuard<'a, Inner>,
         at_most: Duration,
+        wanted: usize,
         is_enough: impl Fn(&Inner) -> bool,
     ) -> MutexGuard<'a, Inner> {
-        let waited = self.arrived.wait_timeout_while(inner, at_most, |inner| !is_enough(inner));
-        waited.unwrap_or_else(PoisonError::into_inner).0
+        inner.wanted = wanted;
+        let outcome = self.arrived.wait_timeout_while(inner, at_most, |inner| !is_enough(inner));
+        outcome.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 

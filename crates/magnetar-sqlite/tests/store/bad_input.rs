@@ -154,19 +154,19 @@ fn older_store_is_brought_forward() {
 fn path_that_can_be_no_store_is_refused() {
     let (folder, path) = place();
     let at = |name: &str| folder.path().join(name);
-    check_refused(&at("missing/jobs.db"), ErrorKind::Unavailable, "create it first");
+    check_refused(&at("missing/jobs.db"), ErrorKind::Unavailable, "create the folder first");
     check_refused(folder.path(), ErrorKind::Invalid, "folder");
     check_refused(Path::new("/"), ErrorKind::Invalid, "folder");
     check_refused(Path::new(""), ErrorKind::Invalid, "names no file");
-    check_refused(Path::new("/dev/null"), ErrorKind::Invalid, "device");
+    check_refused(Path::new("/dev/null"), ErrorKind::Invalid, "a device");
     assert!(Command::new("mkfifo").arg(at("pipe.db")).status().unwrap().success());
-    check_refused(&at("pipe.db"), ErrorKind::Invalid, "pipe");
+    check_refused(&at("pipe.db"), ErrorKind::Invalid, "a FIFO");
     let _socket = UnixListener::bind(at("socket.db")).unwrap();
-    check_refused(&at("socket.db"), ErrorKind::Invalid, "socket");
+    check_refused(&at("socket.db"), ErrorKind::Invalid, "a socket");
     symlink(at("nowhere.db"), at("link.db")).unwrap();
-    check_refused(&at("link.db"), ErrorKind::Invalid, "symbolic link");
+    check_refused(&at("link.db"), ErrorKind::Unavailable, "symbolic link to nowhere");
     symlink(at("circle.db"), at("circle.db")).unwrap();
-    check_refused(&at("circle.db"), ErrorKind::Invalid, "symbolic link");
+    check_refused(&at("circle.db"), ErrorKind::Unavailable, "in a circle");
     fs::write(&path, "").unwrap();
     check_refused(&path.join("jobs.db"), ErrorKind::Invalid, "a file where a folder must be");
     check_refused(&at(&"x".repeat(300)), ErrorKind::Invalid, "name");
@@ -351,6 +351,21 @@ fn insert_until_full(store: &dyn JobStore) -> (u64, Error) {
     panic!("the disk is larger than this test expects")
 }
 
+/// Creates a store with ever more space until there is enough: wherever the space ended before, nothing is left.
+fn create_where_space_ends(ballast: &Path, path: &Path) {
+    let full = fs::metadata(ballast).unwrap().len();
+    let mut refusals = Vec::new();
+    for free in (1..).map(|pages| pages * 4096) {
+        fs::File::options().write(true).open(ballast).unwrap().set_len(full - free).unwrap();
+        let Err(error) = SqliteBackend::open(path) else { break };
+        assert_eq!(names(path.parent().unwrap()), ["ballast"], "{free} bytes were free: {error}");
+        refusals.push(error.to_string());
+    }
+    // The last ones came after the commit: there was no space to take it from the log to the database.
+    assert!(refusals.last().is_some_and(|text| text.contains("jobs.db: its log could not be ended")), "{refusals:#?}");
+    fs::remove_file(path).unwrap();
+}
+
 /// In a child, on a small filesystem of its own: what does not fit is refused, and the store goes on as soon as there is room.
 pub(crate) fn fill(folder: &Path) {
     let path = folder.join("jobs.db");
@@ -358,6 +373,7 @@ pub(crate) fn fill(folder: &Path) {
     ballast(64 << 20).unwrap_err();
     check_refused(&path, ErrorKind::Full, "free some space");
     assert_eq!(names(folder), ["ballast"], "a failed creation leaves nothing");
+    create_where_space_ends(&folder.join("ballast"), &path);
     ballast(8 << 20).unwrap();
     let store = open(&path);
     let (acknowledged, error) = insert_until_full(&store);

@@ -155,7 +155,9 @@ fn four_busy_processes_share_a_file_and_do_not_starve_a_fifth() {
     let (_, longest, claims) = shares.iter().find(|(role, ..)| *role == "calm").unwrap();
     let fair = usize::try_from(CHUNKS).unwrap() / shares.len();
     assert!(*claims >= fair / 10, "the fifth process made {claims} claims of {fair} that were its share");
-    assert!(*longest < 5000, "the fifth process waited {longest} ms for a claim");
+    // What stalls all of them, such as the disk, is no starvation; with SQLite's own handler the fifth alone waits for seconds.
+    let longest_of_hot = shares.iter().filter(|(role, ..)| *role == "hot").map(|(_, longest, _)| *longest).max().unwrap();
+    assert!(*longest <= 2 * longest_of_hot + 1000, "the fifth process waited {longest} ms, the others at most {longest_of_hot}");
     let stats = block_on(open(&path).get_stats(JOB)).unwrap();
     assert_eq!(stats.done, CHUNKS);
 }

@@ -1,0 +1,216 @@
+//! What a handle remembers of committed rows, so that most ops read nothing from the backend.
+//!
+//! It is right as long as nobody else writes: [`Tx::has_foreign_writes`](crate::Tx::has_foreign_writes) tells, and then
+//! everything is forgotten. A remembered row is the bytes that were read or committed, and verified at each use like any other.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, HashMap},
+    ops::ControlFlow,
+};
+
+use magnetar_core::Result;
+
+use crate::{
+    backend::{Show, View},
+    key,
+    table::Table,
+    writes::Writes,
+};
+
+/// The most bytes of rows and keys that are remembered; then all are forgotten, and what is still needed is read again.
+const BYTES_MAX: usize = 16 << 20;
+/// A longer row is not remembered.
+const ROW_BYTES_MAX: usize = 4 << 10;
+/// The rows of a commit with more changes, such as an import, are not remembered.
+const COMMIT_ROWS_MAX: usize = 4096;
+/// The most lanes whose heads are remembered.
+const LANES_MAX: usize = 256;
+/// The most keys of one lane that are remembered.
+const LANE_KEYS_MAX: usize = 4096;
+/// The first read of a lane goes this far ahead, and each further one twice as far as the one before.
+const AHEAD_MIN: usize = 16;
+const AHEAD_MAX: usize = 512;
+
+/// Rows and heads of lanes as of the last commit.
+#[derive(Debug, Default)]
+pub(crate) struct Memo {
+    pub(crate) rows: RememberedRows,
+    pub(crate) lanes: Lanes,
+}
+
+impl Memo {
+    /// Takes over what a commit made of it.
+    pub(crate) fn commit(&mut self, writes: &Writes) {
+        self.rows.commit(writes);
+        if self.lanes.0.len() > LANES_MAX {
+            self.lanes.0.clear();
+        }
+    }
+}
+
+/// Rows by table and key.
+#[derive(Debug, Default)]
+pub(crate) struct RememberedRows {
+    tables: [HashMap<Vec<u8>, Vec<u8>>; Table::ALL.len()],
+    bytes: usize,
+}
+
+impl RememberedRows {
+    fn get(&self, table: Table, key: &[u8]) -> Option<&Vec<u8>> {
+        self.tables.get(table.index())?.get(key)
+    }
+
+    fn put(&mut self, table: Table, key: &[u8], row: &[u8]) {
+        if !is_remembered(table) || row.len() > ROW_BYTES_MAX {
+            self.remove(table, key);
+            return;
+        }
+        if self.bytes > BYTES_MAX {
+            *self = Self::default();
+        }
+        let Some(rows) = self.tables.get_mut(table.index()) else { return };
+        if let Some(known) = rows.get_mut(key) {
+            self.bytes = self.bytes + row.len() - known.len();
+            known.clear();
+            known.extend_from_slice(row);
+        } else {
+            self.bytes += key.len() + row.len();
+            rows.insert(key.to_vec(), row.to_vec());
+        }
+    }
+
+    fn remove(&mut self, table: Table, key: &[u8]) {
+        if let Some(row) = self.tables.get_mut(table.index()).and_then(|rows| rows.remove(key)) {
+            self.bytes -= key.len() + row.len();
+        }
+    }
+
+    fn commit(&mut self, writes: &Writes) {
+        let is_large = writes.len() > COMMIT_ROWS_MAX;
+        for table in Table::ALL.into_iter().filter(|table| is_remembered(*table)) {
+            for (key, change) in writes.of(table) {
+                match change {
+                    Some(row) if !is_large || self.get(table, key).is_some() => self.put(table, key, row),
+                    Some(_) => {}
+                    None => self.remove(table, key),
+                }
+            }
+        }
+    }
+}
+
+/// The tables that claims and their ends read by key.
+const fn is_remembered(table: Table) -> bool {
+    matches!(table, Table::Meta | Table::Job | Table::JobId | Table::Tally | Table::Session | Table::Chunk | Table::Lease)
+}
+
+/// A view that looks into its memory first, and remembers what it shows.
+pub(crate) struct Remembering<'v> {
+    view: &'v dyn View,
+    rows: RefCell<RememberedRows>,
+}
+
+impl<'v> Remembering<'v> {
+    pub(crate) fn new(view: &'v dyn View, rows: RememberedRows) -> Self {
+        Self { view, rows: RefCell::new(rows) }
+    }
+
+    pub(crate) fn into_rows(self) -> RememberedRows {
+        self.rows.into_inner()
+    }
+}
+
+impl View for Remembering<'_> {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        if let Some(row) = self.rows.borrow().get(table, key) {
+            return Ok(Some(row.clone()));
+        }
+        let row = self.view.get(table, key)?;
+        if let Some(row) = &row {
+            self.rows.borrow_mut().put(table, key, row);
+        }
+        Ok(row)
+    }
+
+    fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> Result<()> {
+        if !is_remembered(table) {
+            return self.view.scan(table, from, to, each);
+        }
+        self.view.scan(table, from, to, &mut |key, row| {
+            self.rows.borrow_mut().put(table, key, row);
+            each(key, row)
+        })
+    }
+}
+
+/// The heads of lanes.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes(HashMap<Vec<u8>, ReadyLane>);
+
+/// The head of a lane, read ahead, so that not every claim walks over what others took.
+#[derive(Debug)]
+struct ReadyLane {
+    /// Every ready key of the lane before `read_to`.
+    keys: BTreeSet<Vec<u8>>,
+    /// How far the lane has been read; none at its end.
+    read_to: Option<Vec<u8>>,
+    /// How many keys the next read takes.
+    ahead: usize,
+}
+
+/// Where a lane is to be read on.
+pub(crate) struct ReadOn {
+    pub(crate) from: Vec<u8>,
+    pub(crate) ahead: usize,
+}
+
+impl Lanes {
+    /// The first key of a lane; none where it is empty, or where it must be read on first.
+    pub(crate) fn first(&self, lane: &[u8]) -> Result<Option<&Vec<u8>>, ReadOn> {
+        let Some(known) = self.0.get(lane) else { return Err(ReadOn { from: lane.to_vec(), ahead: AHEAD_MIN }) };
+        match (known.keys.first(), &known.read_to) {
+            (Some(key), _) => Ok(Some(key)),
+            (None, None) => Ok(None),
+            (None, Some(from)) => Err(ReadOn { from: from.clone(), ahead: known.ahead }),
+        }
+    }
+
+    /// Notes what was read: all keys up to `read_to`.
+    pub(crate) fn note(&mut self, lane: &[u8], keys: BTreeSet<Vec<u8>>, read_to: Option<Vec<u8>>, ahead: usize) {
+        self.0.insert(lane.to_vec(), ReadyLane { keys, read_to, ahead: (ahead * 2).min(AHEAD_MAX) });
+    }
+
+    pub(crate) fn put(&mut self, key: &[u8]) {
+        let Some(lane) = self.of(key) else { return };
+        if lane.read_to.as_deref().is_none_or(|read_to| key < read_to) {
+            lane.keys.insert(key.to_vec());
+        }
+        if lane.keys.len() > LANE_KEYS_MAX
+            && let Some(read_to) = lane.keys.iter().nth(LANE_KEYS_MAX / 2).cloned()
+        {
+            lane.keys.split_off(&read_to);
+            lane.read_to = Some(read_to);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, key: &[u8]) {
+        if let Some(lane) = self.of(key) {
+            lane.keys.remove(key);
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn of(&mut self, key: &[u8]) -> Option<&mut ReadyLane> {
+        let (lane, ..) = key::parse_ready(key)?;
+        self.0.get_mut(lane)
+    }
+}
+
+/// Reads rows only so that they are remembered.
+pub(crate) fn warm(view: &dyn View, table: Table, from: &[u8], to: &[u8]) -> Result<()> {
+    view.scan(table, from, to, &mut |_, _| ControlFlow::Continue(()))
+}
