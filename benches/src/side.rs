@@ -58,11 +58,7 @@ impl Side for Redb {
 
 /// Chunks 1 and up with these checksums.
 pub fn manifest(checksums: &[String]) -> Manifest {
-    let chunk = |(id, checksum): (u64, &String)| {
-        let mut chunk = NewChunk::new(id);
-        chunk.checksum = Some(checksum.clone());
-        chunk
-    };
+    let chunk = |(id, checksum): (u64, &String)| NewChunk::new(id).checksum(checksum);
     // The processes of some benchmarks die with the same chunks in their hands again and again.
     let retry = RetryPolicy { max_crashes: u32::MAX, ..RetryPolicy::default() };
     let spec = JobSpec { options: Some(JobOptions { retry, ..JobOptions::default() }), ..JobSpec::default() };

@@ -20,7 +20,7 @@ const PREFIX: &str = "session-";
 pub(crate) struct FileLocks {
     folder: PathBuf,
     boot: u64,
-    /// Files whose locks are held here: this handle's own, and those of sessions found dead.
+    /// The files of this handle's own sessions, locked.
     held: HashMap<SessionId, File>,
 }
 
@@ -35,6 +35,10 @@ impl FileLocks {
 
     fn path(&self, session: SessionId) -> PathBuf {
         self.folder.join(format!("{PREFIX}{session}"))
+    }
+
+    fn open(&self, session: SessionId) -> Option<File> {
+        OpenOptions::new().read(true).write(true).open(self.path(session)).ok()
     }
 
     fn error(&self, error: io::Error) -> Error {
@@ -65,22 +69,17 @@ impl Locks for FileLocks {
     }
 
     fn is_free(&mut self, session: SessionId, recorded: LockMark) -> bool {
-        if self.held.contains_key(&session) {
-            return true;
-        }
-        let Ok(file) = OpenOptions::new().read(true).write(true).open(self.path(session)) else { return false };
-        let is_recorded = mark(&file, self.boot).is_ok_and(|mark| mark == recorded);
-        let is_free = is_recorded && file.try_lock().is_ok();
-        if is_free {
-            self.held.insert(session, file);
-        }
-        is_free
+        // The lock goes with the file at the end of this: another handle that asks must find it free too, and this one may
+        // be stopped before it has taken everything back.
+        self.open(session)
+            .is_some_and(|file| mark(&file, self.boot).is_ok_and(|mark| mark == recorded) && file.try_lock().is_ok())
     }
 
     fn bury(&mut self, session: SessionId) {
-        if let Some(file) = self.held.remove(&session) {
-            // Removed while its lock is held, so nobody else can have taken it for a living one. A file that stays is swept
-            // by a later open.
+        let own = self.held.remove(&session);
+        let is_free = || self.open(session).filter(|file| file.try_lock().is_ok());
+        // Removed while its lock is held, so that it is nobody's who lives. A file that stays is swept by a later open.
+        if let Some(file) = own.or_else(is_free) {
             let _ = fs::remove_file(self.path(session));
             drop(file);
         }
@@ -92,12 +91,7 @@ impl Locks for FileLocks {
             let name = entry.file_name();
             let number = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(|number| number.parse().ok());
             let Some(session) = number.map(SessionId::new).filter(|session| !sessions.contains(session)) else { continue };
-            if let Ok(file) = OpenOptions::new().read(true).write(true).open(entry.path())
-                && file.try_lock().is_ok()
-            {
-                self.held.insert(session, file);
-                self.bury(session);
-            }
+            self.bury(session);
         }
     }
 }
@@ -163,6 +157,27 @@ mod tests {
         assert!(!other.is_free(session, mark));
         drop(holder);
         assert!(other.is_free(session, mark));
+    }
+
+    #[test]
+    fn every_handle_that_asks_finds_the_lock_of_the_dead_free_until_it_is_buried() {
+        let folder = tempfile::tempdir().unwrap();
+        let (session, mut one, mut other) = (SessionId::new(7), locks(&folder), locks(&folder));
+        let mark = locks(&folder).take(session).unwrap().unwrap();
+        assert!(one.is_free(session, mark) && other.is_free(session, mark) && one.is_free(session, mark));
+        one.bury(session);
+        assert!(!other.is_free(session, mark));
+        assert!(!folder.path().join("locks/session-7").exists());
+    }
+
+    #[test]
+    fn burying_one_that_lives_leaves_it_its_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let (session, mut holder) = (SessionId::new(7), locks(&folder));
+        let mark = holder.take(session).unwrap().unwrap();
+        locks(&folder).bury(session);
+        assert!(!locks(&folder).is_free(session, mark));
+        assert!(folder.path().join("locks/session-7").exists());
     }
 
     #[test]

@@ -74,6 +74,16 @@ pub(crate) fn parse_ready(key: &[u8]) -> Option<(&[u8], u16, ChunkId)> {
     Some((lane, u16::from_be_bytes(*urgency), number(tail, 2)?))
 }
 
+/// What all ready keys of a lane and a priority begin with: what follows is the chunk.
+pub(crate) fn ready_run(key: &[u8]) -> Option<&[u8]> {
+    key.split_last_chunk::<8>().map(|(run, _)| run)
+}
+
+/// A chunk in such a run.
+pub(crate) fn ready_in_run(run: &[u8], chunk: ChunkId) -> Vec<u8> {
+    join(&[run, &chunk.to_be_bytes()])
+}
+
 /// A chunk under a time, for timers and deadlines.
 pub(crate) fn due(at: Timestamp, spot: Spot) -> Vec<u8> {
     join(&[&at.as_millis().to_be_bytes(), &self::spot(spot)])

@@ -28,6 +28,7 @@ mod look;
 mod memo;
 mod options;
 mod read;
+mod ready;
 mod row;
 mod sorted;
 mod stop;

@@ -12,10 +12,10 @@ pub(crate) trait Locks: Send {
     /// Makes and locks the file of a session of this process; none where there are no lock files.
     fn take(&mut self, session: SessionId) -> Result<Option<LockMark>>;
 
-    /// Whether the file is the recorded one and nobody holds it. The lock is then held until the session is buried.
+    /// Whether the file is the recorded one and nobody holds it. To be asked by who writes only, one at a time.
     fn is_free(&mut self, session: SessionId, mark: LockMark) -> bool;
 
-    /// Removes the file of a session that is no more, if its lock is held here.
+    /// Removes the file of a session that is no more, unless somebody else holds it: one that was only stopped.
     fn bury(&mut self, session: SessionId);
 
     /// Removes the files that no session of the store has and nobody holds: left by an open that did not commit.

@@ -9,6 +9,7 @@ use crate::{
     backend::View,
     key::{self, JobNo, Spot},
     look::{self, FoundJob},
+    ready,
     row::{ChunkRow, Edge, JobNoRow, LeaseRow, RecordRow},
     stop::Stop,
     table::Table,
@@ -100,8 +101,22 @@ fn ids(
     limit: usize,
 ) -> Result<Page<ChunkId, ChunkId>, Stop> {
     let Some(found) = look::job(view, job)? else { return Ok(Page::default()) };
-    let rows = matching(view, &found, filter, after, limit + 1)?;
-    Ok(page(rows.into_iter().map(|(spot, ..)| (spot.chunk, spot.chunk)).collect(), limit))
+    let ready = if are_all_ready(view, found.no, filter)? { ready::ids(view, found.no, after, limit + 1)? } else { None };
+    let ids = match ready {
+        Some(ids) => ids,
+        None => matching(view, &found, filter, after, limit + 1)?.into_iter().map(|(spot, ..)| spot.chunk).collect(),
+    };
+    Ok(page(ids.into_iter().map(|id| (id, id)).collect(), limit))
+}
+
+/// Whether just the ready chunks of a job pass.
+fn are_all_ready(view: &dyn View, job: JobNo, filter: Filter) -> Result<bool, Stop> {
+    let stats = look::tally(view, job)?.stats;
+    Ok(match filter {
+        Filter::Status(JobStatus::Pending) => stats.blocked == 0 && stats.delayed == 0,
+        Filter::Unblocked => stats.delayed == 0,
+        _ => false,
+    })
 }
 
 type Found = (Spot, ChunkRow, Option<LeaseRow>);

@@ -21,6 +21,7 @@ pub(in crate::laws) const LAWS: &[Law] = laws![
     listed_processing_chunk_shows_its_fence,
     filters_split_the_pending_chunks,
     pages_go_on_behind_a_chunk_that_is_not_there,
+    pending_ids_come_in_their_order_whatever_lanes_and_priorities,
     last_page_has_no_next,
     page_of_no_chunks_is_refused_and_so_is_one_of_too_many,
     resume_pending_lists_blocked_and_delayed_chunks_too,
@@ -96,6 +97,33 @@ async fn pages_go_on_behind_a_chunk_that_is_not_there(world: &mut World) {
     job_of(world, 7, [2, 4, 6, i64::MAX.unsigned_abs()].map(NewChunk::new)).await;
     for (after, expected) in [(0, vec![2, 4]), (3, vec![4, 6]), (4, vec![6, i64::MAX.unsigned_abs()]), (u64::MAX, vec![])] {
         assert_eq!(world.store().ids(7, Filter::All, Some(after), 2).await.unwrap().items, expected, "behind {after}");
+    }
+}
+
+async fn pending_ids_come_in_their_order_whatever_lanes_and_priorities(world: &mut World) {
+    // A few lanes and priorities, and more of them than a backend may want to put together.
+    for (job, priorities) in [(7, 2), (8, 30)] {
+        let chunk = |id: u64| {
+            let priority = i16::try_from(id % priorities).unwrap() - 1;
+            NewChunk::new(id).lane(["", "cpu", "gpu"][(id % 3) as usize]).priority(priority)
+        };
+        job_of(world, job, (1..=100).rev().map(chunk)).await;
+        mark(world, job, 50, Done).await;
+        mark(world, job, 51, Processing).await;
+        let pending: Vec<u64> = (1..=100).filter(|id| ![50, 51].contains(id)).collect();
+        for filter in [Filter::Status(Pending), Filter::Unblocked] {
+            let (mut seen, mut after) = (Vec::new(), None);
+            while seen.len() < 1000 {
+                let page = world.store().ids(job, filter, after, 7).await.unwrap();
+                seen.extend(page.items);
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(seen, pending, "{filter:?}");
+            assert_eq!(world.store().ids(job, filter, Some(u64::MAX), 7).await.unwrap().items, [0; 0]);
+        }
     }
 }
 
