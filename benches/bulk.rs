@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on panics")]
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{cell::LazyCell, path::Path, sync::Arc, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use futures_lite::future::block_on;
@@ -25,7 +25,7 @@ fn checksums(chunks: usize) -> Vec<String> {
 
 fn imports<S: Side>(criterion: &mut Criterion) {
     let checksums = checksums(LARGE);
-    let manifest = manifest(&checksums);
+    let manifest = LazyCell::new(|| manifest(&checksums));
     let mut group = criterion.benchmark_group(group("import", S::NAME));
     group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(LARGE as u64));
     let fresh = |time: &dyn Fn(&Path) -> Duration| {
@@ -55,15 +55,20 @@ fn imports<S: Side>(criterion: &mut Criterion) {
 
 fn scans<S: Side>(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
-    let checksums = checksums(LARGE);
-    let store = S::open(&folder.path().join("store.db"));
-    import(&*store, 1, &manifest(&checksums));
-    let mut raw = S::Raw::create(&folder.path().join("raw.db"));
-    raw.import(1, &checksums);
+    let store = LazyCell::new(|| {
+        let store = S::open(&folder.path().join("store.db"));
+        import(&*store, 1, &manifest(&checksums(LARGE)));
+        store
+    });
+    let raw = LazyCell::new(|| {
+        let mut raw = S::Raw::create(&folder.path().join("raw.db"));
+        raw.import(1, &checksums(LARGE));
+        raw
+    });
     let mut group = criterion.benchmark_group(group("resume-scan", S::NAME));
     group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(LARGE as u64));
     group.bench_function(BenchmarkId::new("store", LARGE), |bencher| {
-        bencher.iter(|| assert_eq!(block_on(pending(&*store)), LARGE));
+        bencher.iter(|| assert_eq!(block_on(pending(&**store)), LARGE));
     });
     group.bench_function(BenchmarkId::new("raw", LARGE), |bencher| bencher.iter(|| assert_eq!(raw.pending(1).len(), LARGE)));
     group.finish();
@@ -84,12 +89,15 @@ async fn pending(store: &dyn JobStore) -> usize {
 /// A claim in a job of 10,000, in one of a million, and in one of a million of which 99 of 100 are done.
 fn sizes<S: Side>(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
-    let store = S::open(&folder.path().join("store.db"));
     let crowd = Crowd::default();
-    for (job, chunks) in [(1, SMALL), (2, LARGE), (3, LARGE)] {
-        import(&*store, job, &manifest(&checksums(chunks)));
-    }
-    finish_most(&*store, 3);
+    let store = LazyCell::new(|| {
+        let store = S::open(&folder.path().join("store.db"));
+        for (job, chunks) in [(1, SMALL), (2, LARGE), (3, LARGE)] {
+            import(&*store, job, &manifest(&checksums(chunks)));
+        }
+        finish_most(&*store, 3);
+        store
+    });
     let mut group = criterion.benchmark_group(group("claim-among", S::NAME));
     group.sample_size(20).sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(1));
     for (job, name) in [(1, "10k"), (2, "1M"), (3, "1M-99%-done")] {

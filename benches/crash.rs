@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on panics")]
 
 use std::{
+    cell::LazyCell,
     env,
     io::{BufRead, BufReader, Read, Write},
     path::Path,
@@ -82,11 +83,11 @@ fn claim(store: &dyn JobStore) -> Fence {
 /// Opening after a kill, alone and with the first claim, beside what the engine itself needs to come back.
 fn openings<S: Side>(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("jobs.db");
-    let is_wanted = env::args().all(|arg| arg != "--list");
-    if is_wanted {
+    let path = LazyCell::new(|| {
+        let path = folder.path().join("jobs.db");
         import(&*S::open(&path), 1, &manifest(&(1..).take(CHUNKS).map(checksum).collect::<Vec<_>>()));
-    }
+        path
+    });
     let mut group = criterion.benchmark_group(group("open-after-kill", S::NAME));
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
     let mut bench = |name: &str, time: &dyn Fn(u64) -> Duration| {
@@ -121,15 +122,19 @@ fn openings<S: Side>(criterion: &mut Criterion) {
 fn takeovers(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.db");
-    let store = Sqlite::open(&path);
-    import(&*store, 1, &manifest(&(1..).take(LEASES).map(checksum).collect::<Vec<_>>()));
+    let store = LazyCell::new(|| {
+        let store = Sqlite::open(&path);
+        import(&*store, 1, &manifest(&(1..).take(LEASES).map(checksum).collect::<Vec<_>>()));
+        store
+    });
     let mut group = criterion.benchmark_group(group("claim-after-kill", Sqlite::NAME));
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
     group.bench_function(BenchmarkId::new("store", LEASES), |bencher| {
         let one = || {
+            let store = &**store;
             let last = kill_a_holder::<Sqlite>(&path);
             let begin = now();
-            let fence = claim(&*store);
+            let fence = claim(store);
             let time = begin.elapsed();
             assert!(fence.token().get() > last);
             block_on(store.release(&fence)).unwrap();

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The most bytes of rows and keys that are remembered; then all are forgotten, and what is still needed is read again.
-const BYTES_MAX: usize = 16 << 20;
+const BYTES_MAX: usize = 1 << 20;
 /// A longer row is not remembered.
 const ROW_BYTES_MAX: usize = 4 << 10;
 /// The rows of a commit with more changes, such as an import, are not remembered.
