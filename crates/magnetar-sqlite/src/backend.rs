@@ -33,8 +33,8 @@ impl SqliteBackend {
     /// left, which the next open removes.
     ///
     /// # Errors
-    /// - `Invalid` for a path that can be no store: a folder, a FIFO, another program's database, a missing database whose
-    ///   `-wal` is still there.
+    /// - `Invalid` for a path that can be no store: a folder, a FIFO, another program's database, a file with a second name
+    ///   (a hard link), a missing database whose `-wal` is still there.
     /// - `Corrupt` for a file that is damaged or no database, `Newer` for one that a newer version wrote.
     /// - `ReadOnly`, `Full`, `Unavailable` (a missing folder, a link to nowhere) for what the system refuses.
     /// - `Busy` where another process does not let go of its lock in 30 s.

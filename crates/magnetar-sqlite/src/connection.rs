@@ -9,7 +9,7 @@ use std::{
 };
 
 use magnetar_core::{Error, ErrorKind, Result};
-use magnetar_embedded::files::{FileId, Identity, beside, system_error};
+use magnetar_embedded::files::{FileId, Identity, beside, refuse, system_error};
 use rusqlite::{Connection, MAIN_DB, OpenFlags, config::DbConfig};
 
 use crate::{error, schema, sql, wait::patiently};
@@ -76,6 +76,7 @@ pub(crate) fn open(file: &Path, role: Role) -> Result<(Link, Identity)> {
         // SQLite would take what is shorter than a header for an empty database, and write over it.
         return Err(damaged());
     }
+    refuse_second_name(file, &before)?;
     let has_log = beside(file, "-wal").exists();
     let connection = Link(Some(connect(file)?));
     // Until it is known to be a store of ours, a log that is there is left as it is.
@@ -102,6 +103,25 @@ pub(crate) fn open(file: &Path, role: Role) -> Result<(Link, Identity)> {
     let identity = Identity::new(file, FileId::of(&before)).with("-wal")?;
     identity.check()?;
     Ok((connection, identity))
+}
+
+/// Refuses a file with two names: each name would get a log of its own, and who opens one would not see what is in the other's.
+#[cfg(unix)]
+fn refuse_second_name(file: &Path, metadata: &fs::Metadata) -> Result<()> {
+    match std::os::unix::fs::MetadataExt::nlink(metadata) {
+        0 | 1 => Ok(()),
+        names => Err(refuse(
+            file,
+            format!(
+                "it has {names} names (hard links), and under each it would have another log; copy it, or remove the other names"
+            ),
+        )),
+    }
+}
+
+#[cfg(not(unix))]
+fn refuse_second_name(_file: &Path, _metadata: &fs::Metadata) -> Result<()> {
+    Ok(())
 }
 
 /// Opens a file that is there as a database, whatever is in it.

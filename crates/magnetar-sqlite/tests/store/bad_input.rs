@@ -185,6 +185,19 @@ fn store_behind_a_link_is_one_with_the_file() {
 }
 
 #[test]
+fn file_with_a_second_name_is_refused_until_it_has_one_again() {
+    let (folder, path) = place();
+    let second = folder.path().join("second.db");
+    closed_store(&path);
+    fs::hard_link(&path, &second).unwrap();
+    for name in [&path, &second] {
+        check_refused_untouched(name, ErrorKind::Invalid, "2 names");
+    }
+    fs::remove_file(&second).unwrap();
+    assert_eq!(total(&open(&path)), 500);
+}
+
+#[test]
 fn log_without_its_database_is_refused_and_kept() {
     for (suffix, database) in [("-wal", None), ("-wal", Some("")), ("-journal", None), ("-journal", Some(""))] {
         let (folder, path) = place();
