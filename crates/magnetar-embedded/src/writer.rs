@@ -12,6 +12,7 @@ use crate::{
     engine::{Applied, Engine},
     locks::Locks,
     look,
+    memo::Memo,
     options::Options,
     stop::Stop,
     writes::Writes,
@@ -24,6 +25,8 @@ pub(crate) struct Writer {
     backend: Box<dyn Backend>,
     engine: Engine,
     clock: Arc<dyn Clock>,
+    /// What the last commit left to be put in order.
+    committed: Option<(Writes, Memo)>,
     /// Why nothing can be trusted any more.
     poison: Option<String>,
 }
@@ -46,7 +49,7 @@ impl Writer {
         let tx = backend.begin()?;
         let (engine, writes) = Engine::open(&*tx, options, locks, clock.now())?;
         tx.commit(&writes, Flush::Synced)?;
-        Ok(Self { backend, engine, clock, poison: None })
+        Ok(Self { backend, engine, clock, committed: None, poison: None })
     }
 
     /// A source of reads that does not stop this writer.
@@ -57,13 +60,22 @@ impl Writer {
     /// Applies the groups of some requests in one commit. An error means that nothing was changed, unless the store is poisoned by it.
     pub(crate) fn run(&mut self, requests: &[Vec<&Group>]) -> Result<Ran> {
         let now = self.clock.now();
-        self.guarded(|backend, engine| {
+        let (ran, committed) = self.guarded(|backend, engine| {
             let tx = begin(backend, engine)?;
             let Applied { outcomes, writes, flush, wakes, memo } = engine.apply(&*tx, requests, now)?;
             commit(tx, &writes, flush)?;
-            engine.committed(&writes, memo);
-            Ok(Ran { outcomes, wakes })
-        })
+            Ok((Ran { outcomes, wakes }, (writes, memo)))
+        })?;
+        self.committed = Some(committed);
+        Ok(ran)
+    }
+
+    /// Puts in order what the last commit left. It happens before the next transaction at the latest; a driver that has
+    /// callers waiting answers them first.
+    pub(crate) fn tidy(&mut self) {
+        if let Some((writes, memo)) = self.committed.take() {
+            self.engine.committed(&writes, memo);
+        }
     }
 
     /// Tells of every end that has not been told, transaction after transaction.
@@ -122,6 +134,7 @@ impl Writer {
         if let Some(why) = &self.poison {
             return Err(poisoned(why));
         }
+        self.tidy();
         let (backend, engine) = (&mut *self.backend, &mut self.engine);
         match catch_unwind(AssertUnwindSafe(|| what(backend, engine))) {
             Ok(Ok(value)) => Ok(value),
