@@ -39,7 +39,8 @@ pub trait Tx: View {
     /// Makes all the writes happen, or none of them.
     ///
     /// # Errors
-    /// The engine takes any error for an unknown outcome and poisons the store.
+    /// `Full` says that nothing was changed; the store goes on. The engine takes any other error for an unknown outcome, and
+    /// poisons the store.
     fn commit(self: Box<Self>, writes: &Writes, flush: Flush) -> Result<()>;
 }
 

@@ -214,3 +214,107 @@ impl Lanes {
 pub(crate) fn warm(view: &dyn View, table: Table, from: &[u8], to: &[u8]) -> Result<()> {
     view.scan(table, from, to, &mut |_, _| ControlFlow::Continue(()))
 }
+
+#[cfg(test)]
+mod tests {
+    use magnetar_core::ChunkId;
+
+    use super::*;
+    use crate::key::JobNo;
+
+    fn writes(rows: &[(Table, &[u8], Option<&[u8]>)]) -> Writes {
+        let mut writes = Writes::default();
+        for (table, key, row) in rows {
+            writes.set(*table, key.to_vec(), row.map(<[u8]>::to_vec));
+        }
+        writes
+    }
+
+    fn ready(chunk: ChunkId) -> Vec<u8> {
+        key::ready(JobNo(1), "", 0, chunk)
+    }
+
+    #[test]
+    fn commit_is_remembered_replaced_and_forgotten_row_by_row() {
+        let mut rows = RememberedRows::default();
+        rows.commit(&writes(&[
+            (Table::Lease, b"a", Some(b"1")),
+            (Table::Chunk, b"a", Some(b"2")),
+            (Table::Ready, b"a", Some(b"3")),
+        ]));
+        rows.commit(&writes(&[(Table::Lease, b"a", Some(b"longer")), (Table::Chunk, b"a", None)]));
+        assert_eq!(rows.get(Table::Lease, b"a").unwrap(), b"longer");
+        assert_eq!(rows.get(Table::Chunk, b"a"), None);
+        assert_eq!(rows.get(Table::Ready, b"a"), None, "a table that is not remembered");
+        assert_eq!(rows.bytes, b"a".len() + b"longer".len());
+    }
+
+    #[test]
+    fn row_that_grew_too_long_is_not_remembered_as_it_was() {
+        let mut rows = RememberedRows::default();
+        rows.put(Table::Chunk, b"a", b"short");
+        rows.put(Table::Chunk, b"a", &vec![0; ROW_BYTES_MAX + 1]);
+        assert_eq!((rows.get(Table::Chunk, b"a"), rows.bytes), (None, 0));
+    }
+
+    #[test]
+    fn large_commit_changes_what_is_remembered_and_adds_nothing() {
+        let mut rows = RememberedRows::default();
+        rows.put(Table::Chunk, &0_u64.to_be_bytes(), b"old");
+        let mut large = Writes::default();
+        for number in 0..=COMMIT_ROWS_MAX as u64 {
+            large.set(Table::Chunk, number.to_be_bytes().to_vec(), Some(b"new".to_vec()));
+        }
+        rows.commit(&large);
+        assert_eq!(rows.get(Table::Chunk, &0_u64.to_be_bytes()).unwrap(), b"new");
+        assert_eq!(rows.get(Table::Chunk, &1_u64.to_be_bytes()), None);
+    }
+
+    #[test]
+    fn memory_stays_within_its_bound() {
+        let mut rows = RememberedRows::default();
+        let row = vec![0; ROW_BYTES_MAX];
+        for number in 0..2 * (BYTES_MAX / ROW_BYTES_MAX) as u64 {
+            rows.put(Table::Chunk, &number.to_be_bytes(), &row);
+            assert!(rows.bytes <= BYTES_MAX + 2 * ROW_BYTES_MAX);
+            assert!(rows.get(Table::Chunk, &number.to_be_bytes()).is_some());
+        }
+    }
+
+    #[test]
+    fn lane_that_grows_too_long_keeps_its_head_and_is_read_on_behind_it() {
+        let mut lanes = Lanes::default();
+        let lane = key::lane(JobNo(1), "");
+        lanes.note(&lane, BTreeSet::new(), None, AHEAD_MIN);
+        let chunks = 0..=LANE_KEYS_MAX as u64;
+        chunks.clone().rev().for_each(|chunk| lanes.put(&ready(chunk)));
+        // What is claimed first, and then what the lane says must be read, are together all that was put in.
+        for chunk in chunks {
+            match lanes.first(&lane) {
+                Ok(first) => {
+                    assert_eq!(first, Some(&ready(chunk)));
+                    lanes.remove(&ready(chunk));
+                }
+                Err(ReadOn { from, .. }) => {
+                    assert_eq!(from, ready(chunk));
+                    return;
+                }
+            }
+        }
+        panic!("a lane that was cut is not read on");
+    }
+
+    #[test]
+    fn key_behind_what_was_read_waits_until_it_is_read() {
+        let mut lanes = Lanes::default();
+        let lane = key::lane(JobNo(1), "");
+        lanes.note(&lane, BTreeSet::from([ready(1)]), Some(ready(5)), AHEAD_MIN);
+        lanes.put(&ready(7));
+        lanes.put(&ready(3));
+        for chunk in [1, 3] {
+            assert_eq!(lanes.first(&lane).ok().flatten(), Some(&ready(chunk)));
+            lanes.remove(&ready(chunk));
+        }
+        assert!(lanes.first(&lane).is_err_and(|read_on| read_on.from == ready(5) && read_on.ahead == 2 * AHEAD_MIN));
+    }
+}
