@@ -222,7 +222,9 @@ mod tests {
     use super::*;
     use crate::key::JobNo;
 
-    fn writes(rows: &[(Table, &[u8], Option<&[u8]>)]) -> Writes {
+    type Change<'c> = (Table, &'c [u8], Option<&'c [u8]>);
+
+    fn writes(rows: &[Change<'_>]) -> Writes {
         let mut writes = Writes::default();
         for (table, key, row) in rows {
             writes.set(*table, key.to_vec(), row.map(<[u8]>::to_vec));
