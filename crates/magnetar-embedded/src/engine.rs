@@ -69,7 +69,7 @@ pub(crate) struct Applied {
     pub(crate) flush: Flush,
     /// Whether something may have become claimable.
     pub(crate) wakes: bool,
-    /// For [`Engine::committed`].
+    /// For [`Engine::remember`].
     pub(crate) memo: Memo,
 }
 
@@ -128,10 +128,14 @@ impl Engine {
         self.memo = Memo::default();
     }
 
-    /// To be called once the writes are committed.
-    pub(crate) fn committed(&mut self, writes: &Writes, memo: Memo) {
+    /// Takes over what a transaction has learned, once its writes are committed. Until then, nothing is remembered.
+    pub(crate) fn remember(&mut self, writes: &Writes, memo: Memo) {
         self.memo = memo;
         self.memo.commit(writes);
+    }
+
+    /// To be called once the writes are committed.
+    pub(crate) fn committed(&mut self) {
         self.undo_held.clear();
         for session in self.buried.drain(..) {
             self.locks.bury(session);

@@ -284,7 +284,7 @@ fn work(writer: &mut Writer, shared: &Arc<Shared>, mut batch: Vec<Request>) -> O
         }
     }
     shared.queue.push_again(again);
-    writer.tidy();
+    writer.remember();
     closing
 }
 

@@ -25,8 +25,8 @@ pub(crate) struct Writer {
     backend: Box<dyn Backend>,
     engine: Engine,
     clock: Arc<dyn Clock>,
-    /// What the last commit left to be put in order.
-    committed: Option<(Writes, Memo)>,
+    /// What the last transaction wrote and learned, as long as the engine has not taken it over.
+    learned: Option<(Writes, Memo)>,
     /// Why nothing can be trusted any more.
     poison: Option<String>,
 }
@@ -49,7 +49,7 @@ impl Writer {
         let tx = backend.begin()?;
         let (engine, writes) = Engine::open(&*tx, options, locks, clock.now())?;
         tx.commit(&writes, Flush::Synced)?;
-        Ok(Self { backend, engine, clock, committed: None, poison: None })
+        Ok(Self { backend, engine, clock, learned: None, poison: None })
     }
 
     /// A source of reads that does not stop this writer.
@@ -60,21 +60,22 @@ impl Writer {
     /// Applies the groups of some requests in one commit. An error means that nothing was changed, unless the store is poisoned by it.
     pub(crate) fn run(&mut self, requests: &[Vec<&Group>]) -> Result<Ran> {
         let now = self.clock.now();
-        let (ran, committed) = self.guarded(|backend, engine| {
+        let (ran, learned) = self.guarded(|backend, engine| {
             let tx = begin(backend, engine)?;
             let Applied { outcomes, writes, flush, wakes, memo } = engine.apply(&*tx, requests, now)?;
             commit(tx, &writes, flush)?;
+            engine.committed();
             Ok((Ran { outcomes, wakes }, (writes, memo)))
         })?;
-        self.committed = Some(committed);
+        self.learned = Some(learned);
         Ok(ran)
     }
 
-    /// Puts in order what the last commit left. It happens before the next transaction at the latest; a driver that has
-    /// callers waiting answers them first.
-    pub(crate) fn tidy(&mut self) {
-        if let Some((writes, memo)) = self.committed.take() {
-            self.engine.committed(&writes, memo);
+    /// Has the engine remember what the last transaction wrote and learned. It happens before the next one at the latest; a
+    /// driver that has callers waiting answers them first.
+    pub(crate) fn remember(&mut self) {
+        if let Some((writes, memo)) = self.learned.take() {
+            self.engine.remember(&writes, memo);
         }
     }
 
@@ -103,9 +104,9 @@ impl Writer {
         let now = self.clock.now();
         self.guarded(|backend, engine| {
             let tx = begin(backend, engine)?;
-            let Applied { writes, flush, memo, .. } = engine.close(&*tx, now)?;
+            let Applied { writes, flush, .. } = engine.close(&*tx, now)?;
             commit(tx, &writes, flush)?;
-            engine.committed(&writes, memo);
+            engine.committed();
             Ok(())
         })
     }
@@ -134,7 +135,7 @@ impl Writer {
         if let Some(why) = &self.poison {
             return Err(poisoned(why));
         }
-        self.tidy();
+        self.remember();
         let (backend, engine) = (&mut *self.backend, &mut self.engine);
         match catch_unwind(AssertUnwindSafe(|| what(backend, engine))) {
             Ok(Ok(value)) => Ok(value),
