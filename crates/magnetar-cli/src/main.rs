@@ -1,0 +1,3 @@
+//! The program `magnetar`.
+
+fn main() {}

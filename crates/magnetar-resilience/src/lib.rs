@@ -1,0 +1,1 @@
+//! Circuit breaker, retry, connection pool and rate limiter, each alone or stacked.
