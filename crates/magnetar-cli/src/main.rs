@@ -1,3 +1,20 @@
-//! The program `magnetar`.
+//! The program `magnetar`: runs jobs of chunks that survive any crash, and shows and steers them.
 
-fn main() {}
+mod cli;
+mod command;
+mod exit;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    cli.color.set();
+    match command::run(cli.command) {
+        Ok(code) => code.into(),
+        Err(error) => exit::report(&error),
+    }
+}

@@ -1,0 +1,66 @@
+//! What can be written on the command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{
+    command::{completions, man},
+    exit::CODES,
+};
+
+/// Runs jobs of chunks that survive any crash, and shows and steers them.
+#[derive(Debug, Parser)]
+#[command(name = "magnetar", version, after_help = CODES, disable_help_subcommand = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) color: Color,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print a script that completes this program's arguments in a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page of the program or of one of its commands
+    Man(man::ManArgs),
+}
+
+/// Whether to use color.
+#[derive(Args, Debug)]
+pub(crate) struct Color {
+    /// When to use color: auto asks whether the output is a terminal, and heeds `NO_COLOR` and `CLICOLOR_FORCE`
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: When,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    /// Makes it the choice of the whole program.
+    pub(crate) fn set(&self) {
+        match self.color {
+            When::Auto => anstream::ColorChoice::Auto,
+            When::Always => anstream::ColorChoice::Always,
+            When::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn command_line_fits_together() {
+        Cli::command().debug_assert();
+    }
+}
