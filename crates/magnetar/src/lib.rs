@@ -16,7 +16,7 @@ pub use magnetar_redb::RedbStore;
 #[cfg(feature = "sqlite")]
 pub use magnetar_sqlite::SqliteStore;
 
-pub use crate::location::open;
+pub use crate::location::{Location, open};
 
 /// What most programs import: `use magnetar::prelude::*`.
 pub mod prelude {

@@ -1,16 +1,37 @@
 //! Which backend a location names.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+};
 
 use magnetar_core::{Error, ErrorKind, JobStore, Result};
 use magnetar_memory::MemoryStore;
 
-/// A backend, as a location names it, with the path of its file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Backend<'l> {
+/// Where a store is: what [`open`] understands, for whoever wants to look at it first.
+///
+/// ```
+/// use magnetar::Location;
+///
+/// let location: Location = "jobs.db".parse()?;
+/// assert_eq!(location.file(), Some("jobs.db".as_ref()));
+/// # Ok::<(), magnetar::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    backend: Backend,
+    /// The location as it may be shown: without credentials.
+    shown: String,
+}
+
+/// A backend, with the path of its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Backend {
     Memory,
-    Sqlite(&'l Path),
-    Redb(&'l Path),
+    Sqlite(PathBuf),
+    Redb(PathBuf),
     Postgres,
 }
 
@@ -30,52 +51,95 @@ enum Backend<'l> {
 /// `Invalid` for a location that names no backend, `Unsupported` for one whose feature is off (the error names it) or whose
 /// backend this version does not have, and what the backend says: see `open` of each store.
 pub async fn open(location: &str) -> Result<Arc<dyn JobStore>> {
-    match backend(location)? {
-        Backend::Memory => Ok(Arc::new(MemoryStore::open().await?)),
-        #[cfg(feature = "sqlite")]
-        Backend::Sqlite(path) => Ok(Arc::new(magnetar_sqlite::SqliteStore::open(path).await?)),
-        #[cfg(not(feature = "sqlite"))]
-        Backend::Sqlite(_) => Err(switched_off(location, "SQLite", "sqlite")),
-        #[cfg(feature = "redb")]
-        Backend::Redb(path) => Ok(Arc::new(magnetar_redb::RedbStore::open(path).await?)),
-        #[cfg(not(feature = "redb"))]
-        Backend::Redb(_) => Err(switched_off(location, "redb", "redb")),
-        Backend::Postgres => Err(Error::new(
-            ErrorKind::Unsupported,
-            format!(
-                "open {:?}: the PostgreSQL backend is not built yet in this version; name a file, as in \"jobs.db\"",
-                shown(location)
-            ),
-        )),
-    }
+    location.parse::<Location>()?.open().await
 }
 
-#[cfg(not(all(feature = "sqlite", feature = "redb")))]
-fn switched_off(location: &str, backend: &str, feature: &str) -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        format!("open {:?}: the {backend} backend is switched off; build magnetar with its feature `{feature}`", shown(location)),
-    )
-}
-
-fn backend(location: &str) -> Result<Backend<'_>> {
-    if let Some((scheme, rest)) = location.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) {
-        let path = rest.strip_prefix("//").filter(|path| !path.is_empty()).map(Path::new);
-        return match (scheme.to_ascii_lowercase().as_str(), path) {
-            ("memory", None) if rest.is_empty() => Ok(Backend::Memory),
-            ("sqlite", Some(path)) => Ok(Backend::Sqlite(path)),
-            ("redb", Some(path)) => Ok(Backend::Redb(path)),
-            ("postgres" | "postgresql", Some(_)) => Ok(Backend::Postgres),
-            _ => Err(no_backend(location)),
+impl Location {
+    /// The location of a file, whose extension names the backend. For paths that are no UTF-8, and those that look like an address.
+    ///
+    /// # Errors
+    /// `Invalid` for an empty path, or an extension that names no backend.
+    pub fn of_file(path: impl Into<PathBuf>) -> Result<Self> {
+        let path = path.into();
+        let shown = path.display().to_string();
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+        let backend = match extension.as_deref() {
+            _ if path.as_os_str().is_empty() => return Err(no_backend(&shown)),
+            None | Some("db" | "sqlite") => Backend::Sqlite(path),
+            Some("redb" | "magnetar") => Backend::Redb(path),
+            Some(_) => return Err(no_backend(&shown)),
         };
+        Ok(Self { backend, shown })
     }
-    let path = Path::new(location);
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-    match extension.as_deref() {
-        _ if location.is_empty() => Err(no_backend(location)),
-        None | Some("db" | "sqlite") => Ok(Backend::Sqlite(path)),
-        Some("redb" | "magnetar") => Ok(Backend::Redb(path)),
-        Some(_) => Err(no_backend(location)),
+
+    /// The file that the store is in; none for a store that is in no file of this host.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.backend {
+            Backend::Sqlite(path) | Backend::Redb(path) => Some(path),
+            Backend::Memory | Backend::Postgres => None,
+        }
+    }
+
+    /// Opens the store, and creates it where there is none.
+    ///
+    /// # Errors
+    /// `Unsupported` for a backend whose feature is off, or that this version does not have, and what the backend says.
+    pub async fn open(&self) -> Result<Arc<dyn JobStore>> {
+        match &self.backend {
+            Backend::Memory => Ok(Arc::new(MemoryStore::open().await?)),
+            #[cfg(feature = "sqlite")]
+            Backend::Sqlite(path) => Ok(Arc::new(magnetar_sqlite::SqliteStore::open(path).await?)),
+            #[cfg(not(feature = "sqlite"))]
+            Backend::Sqlite(_) => Err(self.switched_off("SQLite", "sqlite")),
+            #[cfg(feature = "redb")]
+            Backend::Redb(path) => Ok(Arc::new(magnetar_redb::RedbStore::open(path).await?)),
+            #[cfg(not(feature = "redb"))]
+            Backend::Redb(_) => Err(self.switched_off("redb", "redb")),
+            Backend::Postgres => Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "open {:?}: the PostgreSQL backend is not built yet in this version; name a file, as in \"jobs.db\"",
+                    self.shown
+                ),
+            )),
+        }
+    }
+
+    #[cfg(not(all(feature = "sqlite", feature = "redb")))]
+    fn switched_off(&self, backend: &str, feature: &str) -> Error {
+        Error::new(
+            ErrorKind::Unsupported,
+            format!("open {:?}: the {backend} backend is switched off; build magnetar with its feature `{feature}`", self.shown),
+        )
+    }
+}
+
+impl FromStr for Location {
+    type Err = Error;
+
+    /// Understands a location as [`open`] does.
+    fn from_str(location: &str) -> Result<Self> {
+        let Some((scheme, rest)) = location.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) else {
+            return Self::of_file(location);
+        };
+        let path = rest.strip_prefix("//").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let backend = match (scheme.to_ascii_lowercase().as_str(), path) {
+            ("memory", None) if rest.is_empty() => Backend::Memory,
+            ("sqlite", Some(path)) => Backend::Sqlite(path),
+            ("redb", Some(path)) => Backend::Redb(path),
+            ("postgres" | "postgresql", Some(_)) => Backend::Postgres,
+            _ => return Err(no_backend(location)),
+        };
+        // An address of a server may hold a password; a path is shown as it is.
+        let shown = if backend == Backend::Postgres { shown(location) } else { location.to_owned() };
+        Ok(Self { backend, shown })
+    }
+}
+
+/// The location without the credentials that it may hold.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.shown)
     }
 }
 
@@ -108,8 +172,8 @@ mod tests {
 
     #[test]
     fn location_names_its_backend() {
-        let sqlite = |path| Backend::Sqlite(Path::new(path));
-        let redb = |path| Backend::Redb(Path::new(path));
+        let sqlite = |path| Backend::Sqlite(PathBuf::from(path));
+        let redb = |path| Backend::Redb(PathBuf::from(path));
         for (location, expected) in [
             ("memory:", Backend::Memory),
             ("jobs.db", sqlite("jobs.db")),
@@ -125,14 +189,24 @@ mod tests {
             ("postgres://host/db", Backend::Postgres),
             ("PostgreSQL://host/db", Backend::Postgres),
         ] {
-            assert_eq!(backend(location).unwrap(), expected, "{location}");
+            let found: Location = location.parse().unwrap();
+            assert_eq!((found.backend, found.shown.as_str()), (expected, location));
         }
+    }
+
+    #[test]
+    fn location_tells_its_file_where_it_has_one() {
+        let file = |location: &str| location.parse::<Location>().unwrap().file().map(Path::to_owned);
+        assert_eq!(file("a/jobs.db"), Some("a/jobs.db".into()));
+        assert_eq!(file("redb:///a/jobs"), Some("/a/jobs".into()));
+        assert_eq!((file("memory:"), file("postgres://host/db")), (None, None));
+        assert_eq!(Location::of_file("sqlite://jobs").unwrap().file(), Some(Path::new("sqlite://jobs")));
     }
 
     #[test]
     fn location_without_backend_is_told_which_there_are() {
         for location in ["", "jobs.csv", "mysql://host/db", "memory:jobs", "sqlite:", "sqlite://", "redb:jobs"] {
-            let error = backend(location).unwrap_err();
+            let error = location.parse::<Location>().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);
             assert!(error.to_string().contains("sqlite://PATH"), "{error}");
         }
