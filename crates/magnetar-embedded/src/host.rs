@@ -10,6 +10,7 @@ use std::{
 use magnetar_core::{Error, ErrorKind, Result, SessionId};
 
 use crate::{
+    heir::LockHeir,
     locks::{Locks, NoLocks},
     row::LockMark,
 };
@@ -22,13 +23,14 @@ pub(crate) struct FileLocks {
     boot: u64,
     /// The files of this handle's own sessions, locked.
     held: HashMap<SessionId, File>,
+    heir: Option<LockHeir>,
 }
 
 impl FileLocks {
     /// Lock files in this folder; none where there is no folder, or where the host cannot tell one boot from another.
-    pub(crate) fn in_folder(folder: Option<PathBuf>) -> Box<dyn Locks> {
+    pub(crate) fn in_folder(folder: Option<PathBuf>, heir: Option<LockHeir>) -> Box<dyn Locks> {
         match (folder, boot()) {
-            (Some(folder), Some(boot)) => Box::new(Self { folder, boot, held: HashMap::new() }),
+            (Some(folder), Some(boot)) => Box::new(Self { folder, boot, held: HashMap::new(), heir }),
             _ => Box::new(NoLocks),
         }
     }
@@ -50,6 +52,13 @@ impl FileLocks {
         Error::new(kind, format!("make a lock file in {}; the folder must be writable", self.folder.display())).with_source(error)
     }
 
+    fn bequeath(&self, session: SessionId, file: &File) -> Result<()> {
+        let kept = self.heir.as_ref().map_or(Ok(()), |heir| heir.keep(file));
+        kept.map_err(|error| {
+            Error::new(ErrorKind::Unavailable, format!("hand the lock of session {session} to its heir")).with_source(error)
+        })
+    }
+
     fn create(&self, session: SessionId) -> io::Result<File> {
         create_private_folder(&self.folder)?;
         // A file of this number that nobody holds was left by an open that did not commit.
@@ -61,9 +70,14 @@ impl FileLocks {
 
 impl Locks for FileLocks {
     fn take(&mut self, session: SessionId) -> Result<Option<LockMark>> {
-        self.held.remove(&session);
-        let file = self.create(session).map_err(|error| self.error(error))?;
+        // A session that did not commit is begun again under its number. Its heir has the lock already, so this handle could not
+        // take it anew.
+        let file = match self.held.remove(&session) {
+            Some(file) => file,
+            None => self.create(session).map_err(|error| self.error(error))?,
+        };
         let mark = mark(&file, self.boot).map_err(|error| self.error(error))?;
+        self.bequeath(session, &file)?;
         self.held.insert(session, file);
         Ok(Some(mark))
     }
@@ -142,10 +156,27 @@ fn boot() -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
 
     fn locks(folder: &tempfile::TempDir) -> Box<dyn Locks> {
-        FileLocks::in_folder(Some(folder.path().join("locks")))
+        with_heir(folder, None)
+    }
+
+    fn with_heir(folder: &tempfile::TempDir, heir: Option<LockHeir>) -> Box<dyn Locks> {
+        FileLocks::in_folder(Some(folder.path().join("locks")), heir)
+    }
+
+    /// An heir that keeps what it is shown here.
+    fn keeper() -> (LockHeir, Arc<Mutex<Vec<File>>>) {
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let own = Arc::clone(&kept);
+        let heir = LockHeir::new(move |file| {
+            own.lock().unwrap().push(file.try_clone()?);
+            Ok(())
+        });
+        (heir, kept)
     }
 
     #[test]
@@ -157,6 +188,37 @@ mod tests {
         assert!(!other.is_free(session, mark));
         drop(holder);
         assert!(other.is_free(session, mark));
+    }
+
+    #[test]
+    fn heir_keeps_the_session_alive_after_the_handle_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (session, mut other) = (SessionId::new(7), locks(&folder));
+        let (heir, kept) = keeper();
+        let mark = with_heir(&folder, Some(heir)).take(session).unwrap().unwrap();
+        assert!(!other.is_free(session, mark));
+        other.bury(session);
+        assert!(folder.path().join("locks/session-7").exists());
+        kept.lock().unwrap().clear();
+        assert!(other.is_free(session, mark));
+    }
+
+    #[test]
+    fn session_that_did_not_commit_is_begun_again_although_the_heir_has_its_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let (heir, kept) = keeper();
+        let mut holder = with_heir(&folder, Some(heir));
+        let mark = holder.take(SessionId::new(7)).unwrap();
+        assert_eq!(holder.take(SessionId::new(7)).unwrap(), mark);
+        assert_eq!(kept.lock().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn heir_that_fails_keeps_the_session_from_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut holder = with_heir(&folder, Some(LockHeir::new(|_| Err(io::ErrorKind::BrokenPipe.into()))));
+        let error = holder.take(SessionId::new(7)).unwrap_err();
+        assert!(error.to_string().contains("session 7"), "{error}");
     }
 
     #[test]

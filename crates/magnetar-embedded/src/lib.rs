@@ -18,6 +18,7 @@ mod engine;
 #[cfg(feature = "files")]
 pub mod files;
 mod forward;
+mod heir;
 mod hint;
 #[cfg(feature = "threaded")]
 mod host;
@@ -47,6 +48,7 @@ pub use crate::clock::SystemClock;
 pub use crate::forward::parts;
 pub use crate::{
     backend::{Backend, Flush, Reader, Show, Tx, View},
+    heir::LockHeir,
     options::Options,
     store::Store,
     table::Table,

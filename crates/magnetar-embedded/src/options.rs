@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crate::heir::LockHeir;
+
 /// How an embedded store is run. The defaults are what DESIGN promises; tests make the numbers small.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
     /// How long a session lives without being renewed. Default 30 s.
@@ -23,6 +25,8 @@ pub struct Options {
     pub queue_groups: usize,
     /// Threads that read. Default 2.
     pub readers: usize,
+    /// Who keeps a duplicate of each session's lock. Default none.
+    pub lock_heir: Option<LockHeir>,
 }
 
 impl Default for Options {
@@ -36,6 +40,7 @@ impl Default for Options {
             batch_groups: 512,
             queue_groups: 65_536,
             readers: 2,
+            lock_heir: None,
         }
     }
 }

@@ -42,7 +42,7 @@ impl Store {
     #[cfg(feature = "threaded")]
     pub fn threaded(backend: Box<dyn Backend>, options: Options, clock: Arc<dyn Clock>) -> Result<Self> {
         let capabilities = backend.capabilities();
-        let locks = FileLocks::in_folder(backend.lock_folder());
+        let locks = FileLocks::in_folder(backend.lock_folder(), options.lock_heir.clone());
         let driver = Driver::Threaded(Threaded::open(backend, options, clock, locks)?);
         Ok(Self { driver, capabilities })
     }

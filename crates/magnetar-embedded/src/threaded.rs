@@ -91,7 +91,7 @@ impl Threaded {
         clock: Arc<dyn Clock>,
         locks: Box<dyn Locks>,
     ) -> Result<Self> {
-        let shared = Arc::new(Shared { queue: Queue::new(options), hint: Hint::default(), poison: Mutex::new(None) });
+        let shared = Arc::new(Shared { queue: Queue::new(&options), hint: Hint::default(), poison: Mutex::new(None) });
         let for_clock = Arc::downgrade(&shared);
         // A clock that is set by hand goes on when every handle has done what the new time asks for.
         clock.on_set(Arc::new(move || {
@@ -99,8 +99,9 @@ impl Threaded {
                 shared.upkeep();
             }
         }));
+        let reader_count = options.readers.max(1);
         let writer = Writer::open(backend, options, clock, locks)?;
-        let readers = Readers::start((0..options.readers.max(1)).map(|_| writer.reader()).collect::<Result<_>>()?)?;
+        let readers = Readers::start((0..reader_count).map(|_| writer.reader()).collect::<Result<_>>()?)?;
         let own = Arc::clone(&shared);
         let thread = spawn("magnetar-writer", move || write(writer, &own))?;
         Ok(Self { shared, readers, writer: Mutex::new(Some(thread)), process: std::process::id() })

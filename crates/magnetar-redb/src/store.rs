@@ -26,10 +26,18 @@ impl RedbStore {
     /// - `Corrupt` where it is damaged, `Newer` where a newer version wrote it.
     /// - `ReadOnly`, `Full`, `Unavailable` (a missing folder, a link to nowhere), `Unsupported` (a network filesystem).
     /// - `Busy` where another process is making it and does not end in 30 s.
-    #[expect(clippy::unused_async, reason = "every store opens the same way")]
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, Options::default()).await
+    }
+
+    /// Opens the store as [`open`](Self::open) does, and runs it with these options.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and what a [`LockHeir`](magnetar_embedded::LockHeir) among the options says.
+    #[expect(clippy::unused_async, reason = "every store opens the same way")]
+    pub async fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let backend = RedbBackend::open(path.as_ref())?;
-        Store::threaded(Box::new(backend), Options::default(), Arc::new(SystemClock)).map(Self)
+        Store::threaded(Box::new(backend), options, Arc::new(SystemClock)).map(Self)
     }
 }
 

@@ -15,10 +15,18 @@ impl SqliteStore {
     ///
     /// # Errors
     /// Those of [`SqliteBackend::open`], and `Unavailable` where the system gives no thread or no lock file.
-    #[expect(clippy::unused_async, reason = "every store opens the same way")]
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, Options::default()).await
+    }
+
+    /// Opens the store as [`open`](Self::open) does, and runs it with these options.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and what a [`LockHeir`](magnetar_embedded::LockHeir) among the options says.
+    #[expect(clippy::unused_async, reason = "every store opens the same way")]
+    pub async fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let backend = SqliteBackend::open(path)?;
-        Store::threaded(Box::new(backend), Options::default(), Arc::new(SystemClock)).map(Self)
+        Store::threaded(Box::new(backend), options, Arc::new(SystemClock)).map(Self)
     }
 }
 

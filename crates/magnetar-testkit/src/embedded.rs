@@ -90,8 +90,8 @@ impl Harness for EmbeddedHarness {
         let backend = Box::new(Mortal::new((self.source)(), Arc::clone(&is_dead)));
         let clock = Arc::new(self.clock.clone());
         let store = match self.driver {
-            Driver::Threaded => Store::threaded(backend, self.options, clock),
-            Driver::Inline => Store::inline(backend, self.options, clock),
+            Driver::Threaded => Store::threaded(backend, self.options.clone(), clock),
+            Driver::Inline => Store::inline(backend, self.options.clone(), clock),
         };
         let handle: Arc<dyn JobStore> = Arc::new(store.expect("a fresh store opens"));
         self.fates.lock().unwrap_or_else(PoisonError::into_inner).push((Arc::downgrade(&handle), is_dead));

@@ -85,7 +85,10 @@ fn op_bytes(op: &Op) -> usize {
 }
 
 pub(super) struct Queue {
-    options: Options,
+    /// The most groups that wait.
+    groups_max: usize,
+    /// The most groups of a batch.
+    batch_groups: usize,
     inner: Mutex<Inner>,
     arrived: Condvar,
 }
@@ -123,8 +126,13 @@ impl Inner {
 }
 
 impl Queue {
-    pub(super) fn new(options: Options) -> Self {
-        Self { options, inner: Mutex::default(), arrived: Condvar::new() }
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            groups_max: options.queue_groups,
+            batch_groups: options.batch_groups,
+            inner: Mutex::default(),
+            arrived: Condvar::new(),
+        }
     }
 
     /// Adds a request of a caller.
@@ -133,8 +141,7 @@ impl Queue {
         if inner.is_closed {
             return Err(closed());
         }
-        let is_full =
-            inner.groups + request.groups.len() > self.options.queue_groups || inner.bytes + request.bytes > QUEUE_BYTES_MAX;
+        let is_full = inner.groups + request.groups.len() > self.groups_max || inner.bytes + request.bytes > QUEUE_BYTES_MAX;
         // Something larger than the queue is taken when nothing else waits.
         if is_full && !inner.requests.is_empty() {
             let waiting = inner.groups;
@@ -199,14 +206,14 @@ impl Queue {
         let inner = lock(&self.inner);
         let inner = self.wait(inner, idle_for, 1, |inner| !inner.requests.is_empty());
         let (expected, at_most) = gather.plan();
-        let expected = expected.min(self.options.batch_groups);
+        let expected = expected.min(self.batch_groups);
         let mut inner = if inner.requests.is_empty() || expected <= 1 {
             inner
         } else {
             self.wait(inner, at_most, expected, |inner| inner.groups >= expected || inner.is_closed)
         };
         let (mut batch, mut groups, mut bytes) = (Vec::new(), 0, 0);
-        while groups < self.options.batch_groups && bytes < BATCH_BYTES_MAX {
+        while groups < self.batch_groups && bytes < BATCH_BYTES_MAX {
             let is_close = inner.requests.front().is_some_and(|request| matches!(request.ask, Ask::Close(_)));
             // It is the last there is: what must be applied again has been put before it. A large one is alone in its
             // transaction, so that nothing need be kept to take it back.
