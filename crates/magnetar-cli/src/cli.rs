@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    command::{completions, man},
+    command::{completions, man, status},
     exit::CODES,
 };
 
@@ -20,6 +20,8 @@ pub(crate) struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Show how far a job is
+    Status(status::StatusArgs),
     /// Print a script that completes this program's arguments in a shell
     Completions(completions::CompletionsArgs),
     /// Print the manual page of the program or of one of its commands

@@ -2,15 +2,23 @@
 
 pub(crate) mod completions;
 pub(crate) mod man;
+pub(crate) mod status;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{cli::Command, exit::Code};
 
 /// Does what was asked for.
 pub(crate) fn run(command: Command) -> Result<Code> {
     match command {
+        Command::Status(args) => block_on(status::run(args)),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }
+}
+
+/// Runs a command that waits for a store.
+fn block_on(command: impl Future<Output = Result<Code>>) -> Result<Code> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("the system gives this program no events to wait for")?.block_on(command)
 }

@@ -1,9 +1,15 @@
 //! How the program ends: its exit codes, and what each error means to whoever called it.
 
-use std::{fmt, io, process::ExitCode};
+use std::{
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use anyhow::Error;
 use magnetar::{ErrorKind, ManifestError};
+
+use crate::{output::style, text::clean_lines};
 
 /// The exit codes, for the help.
 pub(crate) const CODES: &str = "\
@@ -69,23 +75,26 @@ pub(crate) fn report(error: &Error) -> ExitCode {
     if is_closed_pipe(error) {
         return Code::Ok.into();
     }
-    anstream::eprintln!("error: {error:#}");
+    tell("error", style::BAD, &format!("{error:#}"));
     code_of(error).into()
+}
+
+/// Says something to whoever sits there. If nobody hears it, nothing is to be done about that.
+pub(crate) fn tell(what: &str, style: anstyle::Style, text: &str) {
+    let _ = writeln!(anstream::stderr(), "{style}{what}:{style:#} {}", clean_lines(text));
 }
 
 fn is_closed_pipe(error: &Error) -> bool {
     error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// The exit code of an error: that of the outermost cause that has one.
+/// The exit code of an error: what this program said of it, else that of the outermost cause that has one.
 pub(crate) fn code_of(error: &Error) -> Code {
-    error.chain().find_map(code_of_cause).unwrap_or(Code::Unavailable)
+    let said = error.downcast_ref::<Fault>().map(|fault| fault.code);
+    said.or_else(|| error.chain().find_map(code_of_cause)).unwrap_or(Code::Unavailable)
 }
 
 fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Code> {
-    if let Some(fault) = cause.downcast_ref::<Fault>() {
-        return Some(fault.code);
-    }
     if let Some(error) = cause.downcast_ref::<magnetar::Error>() {
         return Some(code_of_kind(error.kind()));
     }
@@ -132,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn outermost_cause_with_a_code_decides() {
+    fn what_the_program_says_decides_before_the_cause() {
         let inner = magnetar::Error::new(ErrorKind::Corrupt, "row 3 does not verify");
         let error = Error::new(inner).context(Fault { code: Code::NotFound, message: "no such job".to_owned() });
         assert_eq!(code_of(&error), Code::NotFound);

@@ -3,6 +3,13 @@
 mod cli;
 mod command;
 mod exit;
+mod label;
+mod output;
+mod overview;
+mod span;
+mod store;
+mod text;
+mod time;
 
 use std::process::ExitCode;
 

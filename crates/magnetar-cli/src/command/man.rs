@@ -22,9 +22,10 @@ pub(crate) fn run(args: &ManArgs) -> Result<Code> {
     program.build();
     let page = match &args.command {
         None => program,
-        Some(name) => program.find_subcommand(name).cloned().ok_or_else(|| {
-            fault(Code::NotFound, format!("there is no command {name:?}; `magnetar --help` lists them"))
-        })?,
+        Some(name) => program
+            .find_subcommand(name)
+            .cloned()
+            .ok_or_else(|| fault(Code::NotFound, format!("there is no command {name:?}; `magnetar --help` lists them")))?,
     };
     let mut text = Vec::new();
     Man::new(page).render(&mut text)?;
