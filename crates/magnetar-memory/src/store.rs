@@ -14,10 +14,19 @@ impl MemoryStore {
     /// # Errors
     /// `Unavailable` where the system gives no thread.
     #[cfg(feature = "threaded")]
-    #[expect(clippy::unused_async, reason = "every store opens the same way")]
     pub async fn open() -> Result<Self> {
+        Self::open_with(Options::default()).await
+    }
+
+    /// Opens an empty store as [`open`](Self::open) does, and runs it with these options.
+    ///
+    /// # Errors
+    /// `Unavailable` where the system gives no thread.
+    #[cfg(feature = "threaded")]
+    #[expect(clippy::unused_async, reason = "every store opens the same way")]
+    pub async fn open_with(options: Options) -> Result<Self> {
         let clock = std::sync::Arc::new(magnetar_embedded::SystemClock);
-        Store::threaded(Box::new(MemoryBackend::default()), Options::default(), clock).map(Self)
+        Store::threaded(Box::new(MemoryBackend::default()), options, clock).map(Self)
     }
 
     /// Opens an empty store on a clock of the caller's, which does its work in the thread of its callers.

@@ -10,6 +10,7 @@ pub use magnetar_core::{
     Lease, Manifest, ManifestError, NewChunk, OnFailure, Op, Page, Pruned, Query, Record, Rejection, Reply, Result, RetryPolicy,
     SessionId, Sharing, Timestamp, Token, UnknownStatus, Until, machine, manifest,
 };
+pub use magnetar_embedded::{LockHeir, Options};
 pub use magnetar_memory::MemoryStore;
 #[cfg(feature = "redb")]
 pub use magnetar_redb::RedbStore;

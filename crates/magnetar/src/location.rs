@@ -8,6 +8,7 @@ use std::{
 };
 
 use magnetar_core::{Error, ErrorKind, JobStore, Result};
+use magnetar_embedded::Options;
 use magnetar_memory::MemoryStore;
 
 /// Where a store is: what [`open`] understands, for whoever wants to look at it first.
@@ -85,14 +86,22 @@ impl Location {
     /// # Errors
     /// `Unsupported` for a backend whose feature is off, or that this version does not have, and what the backend says.
     pub async fn open(&self) -> Result<Arc<dyn JobStore>> {
+        self.open_with(Options::default()).await
+    }
+
+    /// Opens the store as [`open`](Self::open) does, and runs it with these options, where its engine is the embedded one.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and what a [`LockHeir`](crate::LockHeir) among the options says.
+    pub async fn open_with(&self, options: Options) -> Result<Arc<dyn JobStore>> {
         match &self.backend {
-            Backend::Memory => Ok(Arc::new(MemoryStore::open().await?)),
+            Backend::Memory => Ok(Arc::new(MemoryStore::open_with(options).await?)),
             #[cfg(feature = "sqlite")]
-            Backend::Sqlite(path) => Ok(Arc::new(magnetar_sqlite::SqliteStore::open(path).await?)),
+            Backend::Sqlite(path) => Ok(Arc::new(magnetar_sqlite::SqliteStore::open_with(path, options).await?)),
             #[cfg(not(feature = "sqlite"))]
             Backend::Sqlite(_) => Err(self.switched_off("SQLite", "sqlite")),
             #[cfg(feature = "redb")]
-            Backend::Redb(path) => Ok(Arc::new(magnetar_redb::RedbStore::open(path).await?)),
+            Backend::Redb(path) => Ok(Arc::new(magnetar_redb::RedbStore::open_with(path, options).await?)),
             #[cfg(not(feature = "redb"))]
             Backend::Redb(_) => Err(self.switched_off("redb", "redb")),
             Backend::Postgres => Err(Error::new(
