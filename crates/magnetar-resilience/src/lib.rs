@@ -1,1 +1,28 @@
 //! Circuit breaker, retry, connection pool and rate limiter, each alone or stacked.
+
+mod backoff;
+mod breaker;
+mod classify;
+mod clock;
+mod deadline;
+mod error;
+mod observe;
+mod outcome;
+mod random;
+mod retry;
+mod sync;
+
+pub use crate::{
+    backoff::{Backoff, Delays, Jitter},
+    breaker::{
+        BreakerRegistry, BreakerSnapshot, CircuitBreaker, CircuitBreakerBuilder, CircuitBreakerConfig, CircuitState, Permit, RateRule,
+        SlowRule, Trip, Window,
+    },
+    classify::{ByClass, Classifier, Classify, ErrorClass, Verdict},
+    clock::{Clock, ManualClock, Sleep, TokioClock},
+    error::{Cause, ConfigError, ResilienceError},
+    observe::{BreakerMode, CallOutcome, ClosedReason, Event, Observer, RetryStop},
+    outcome::{Error, Phase, Rejection},
+    random::Random,
+    retry::{Idempotency, Retry, RetryBudget, RetryBudgetBuilder, RetryBuilder, Withdrawal},
+};
