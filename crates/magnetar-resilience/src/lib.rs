@@ -12,11 +12,13 @@ mod random;
 mod retry;
 mod sync;
 
+#[cfg(feature = "metrics")]
+pub use crate::observe::MetricsObserver;
 pub use crate::{
     backoff::{Backoff, Delays, Jitter},
     breaker::{
-        BreakerRegistry, BreakerSnapshot, CircuitBreaker, CircuitBreakerBuilder, CircuitBreakerConfig, CircuitState, Permit, RateRule,
-        SlowRule, Trip, Window,
+        BreakerRegistry, BreakerSnapshot, CircuitBreaker, CircuitBreakerBuilder, CircuitBreakerConfig, CircuitState, Permit,
+        RateRule, SlowRule, Trip, Window,
     },
     classify::{ByClass, Classifier, Classify, ErrorClass, Verdict},
     clock::{Clock, ManualClock, Sleep, TokioClock},

@@ -12,9 +12,9 @@ use std::{
     sync::Arc,
 };
 
+pub use self::event::{BreakerMode, CallOutcome, ClosedReason, Event, RetryStop};
 #[cfg(feature = "metrics")]
 pub use self::metrics::MetricsObserver;
-pub use self::event::{BreakerMode, CallOutcome, ClosedReason, Event, RetryStop};
 
 /// Told what happens inside a part.
 ///

@@ -180,8 +180,10 @@ mod tests {
 
     #[test]
     fn stacked_errors_become_one_level() {
-        let inner: Error<Error<u8>> =
-            Error::Exhausted { attempts: 4, last: Box::new(Error::Inner(Error::Timeout { phase: Phase::Attempt, after: Duration::ZERO })) };
+        let inner: Error<Error<u8>> = Error::Exhausted {
+            attempts: 4,
+            last: Box::new(Error::Inner(Error::Timeout { phase: Phase::Attempt, after: Duration::ZERO })),
+        };
         assert_eq!(
             inner.flatten(),
             Error::Exhausted { attempts: 4, last: Box::new(Error::Timeout { phase: Phase::Attempt, after: Duration::ZERO }) }

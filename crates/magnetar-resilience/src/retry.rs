@@ -7,11 +7,11 @@ mod run;
 
 use std::{sync::Arc, time::Duration};
 
+pub(crate) use self::run::{Ended, Limit, timed};
 pub use self::{
     budget::{RetryBudget, RetryBudgetBuilder, Withdrawal},
     builder::RetryBuilder,
 };
-pub(crate) use self::run::{Ended, Limit, timed};
 use crate::{
     backoff::Backoff,
     classify::Classifier,

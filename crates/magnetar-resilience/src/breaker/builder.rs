@@ -165,9 +165,8 @@ impl CircuitBreakerBuilder {
     /// The same, with the nearest setting that can be meant for each that cannot.
     pub(super) fn assemble(self) -> CircuitBreaker {
         let clock = self.clock.unwrap_or_else(TokioClock::shared);
-        let lease = self.probe_lease.unwrap_or_else(|| {
-            self.config.cooldown.max(self.attempt_timeout.unwrap_or_default()).max(LEASE_MIN)
-        });
+        let lease =
+            self.probe_lease.unwrap_or_else(|| self.config.cooldown.max(self.attempt_timeout.unwrap_or_default()).max(LEASE_MIN));
         let name = self.name.unwrap_or_else(|| "breaker".into());
         let mut retry = Retry::builder(self.config.backoff().jitter(self.jitter)).max_retries(self.config.max_retries);
         retry.name = Arc::clone(&name);

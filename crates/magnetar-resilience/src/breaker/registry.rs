@@ -30,10 +30,7 @@ impl<K: Clone + Eq + Hash> BreakerRegistry<K> {
     ///
     /// # Errors
     /// A capacity of zero, or beyond 1,000,000.
-    pub fn new(
-        capacity: usize,
-        make: impl Fn(&K) -> CircuitBreaker + Send + Sync + 'static,
-    ) -> Result<Self, ConfigError> {
+    pub fn new(capacity: usize, make: impl Fn(&K) -> CircuitBreaker + Send + Sync + 'static) -> Result<Self, ConfigError> {
         ConfigError::range("capacity", capacity, 1, 1_000_000)?;
         let shelf = Shelf { breakers: HashMap::new(), asked: 0 };
         Ok(Self { capacity, make: Box::new(make), shelf: Mutex::new(shelf) })
@@ -41,11 +38,11 @@ impl<K: Clone + Eq + Hash> BreakerRegistry<K> {
 
     /// The breaker of a key.
     pub fn get(&self, key: &K) -> Arc<CircuitBreaker> {
-        if let Some(breaker) = self.shelf().find(key) {
-            return breaker;
+        if let Some(known) = self.shelf().find(key) {
+            return known;
         }
         // Made outside of the lock, because it is the caller's code. Of two that are made at once the first on the shelf stays.
-        let breaker = Arc::new((self.make)(key));
+        let fresh = Arc::new((self.make)(key));
         let mut shelf = self.shelf();
         if let Some(earlier) = shelf.find(key) {
             return earlier;
@@ -54,8 +51,8 @@ impl<K: Clone + Eq + Hash> BreakerRegistry<K> {
             shelf.evict();
         }
         let asked = shelf.asked;
-        shelf.breakers.insert(key.clone(), (asked, Arc::clone(&breaker)));
-        breaker
+        shelf.breakers.insert(key.clone(), (asked, Arc::clone(&fresh)));
+        fresh
     }
 
     /// How many there are.

@@ -87,7 +87,9 @@ impl CircuitBreaker {
         match stamped.mode {
             Mode::Closed { .. } | Mode::ForcedClosed => CircuitState::Closed,
             Mode::ForcedOpen => CircuitState::Open { retry_after: Duration::MAX },
-            Mode::Open { until } => CircuitState::Open { retry_after: Duration::from_millis(until.saturating_sub(self.millis())) },
+            Mode::Open { until } => {
+                CircuitState::Open { retry_after: Duration::from_millis(until.saturating_sub(self.millis())) }
+            }
             Mode::HalfOpen { in_flight, successes, .. } => {
                 let count = |count| usize::try_from(count).unwrap_or(usize::MAX);
                 CircuitState::HalfOpen { in_flight: count(in_flight), successes: count(successes) }

@@ -53,7 +53,9 @@ impl Samples {
     pub(crate) fn add(&mut self, sample: Sample, now: Duration) -> Tally {
         match self {
             Self::Calls { ring, size, tally } => {
-                if ring.len() == *size && let Some(oldest) = ring.pop_front() {
+                if ring.len() == *size
+                    && let Some(oldest) = ring.pop_front()
+                {
                     tally.remove(oldest);
                 }
                 ring.push_back(sample);

@@ -277,13 +277,10 @@ impl Stamped {
             0 => Mode::Closed { failures: payload },
             1 if payload == FORCED => Mode::ForcedOpen,
             1 => Mode::Open { until: payload },
-            _ => Mode::HalfOpen {
-                in_flight: payload >> 30,
-                successes: (payload >> 20) & COUNT_MASK,
-                since: payload & SINCE_MASK,
-            },
+            _ => {
+                Mode::HalfOpen { in_flight: payload >> 30, successes: (payload >> 20) & COUNT_MASK, since: payload & SINCE_MASK }
+            }
         };
-        #[expect(clippy::cast_possible_truncation, reason = "the generation is what is left of the word, 22 bits")]
         let generation = (word >> (PAYLOAD_BITS + 2)) as u32;
         Self { generation, mode }
     }
