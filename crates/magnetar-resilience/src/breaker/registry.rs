@@ -43,15 +43,15 @@ impl<K: Clone + Eq + Hash> BreakerRegistry<K> {
         }
         // Made outside of the lock, because it is the caller's code. Of two that are made at once the first on the shelf stays.
         let fresh = Arc::new((self.make)(key));
-        let mut shelf = self.shelf();
-        if let Some(earlier) = shelf.find(key) {
+        let mut locked = self.shelf();
+        if let Some(earlier) = locked.find(key) {
             return earlier;
         }
-        if shelf.breakers.len() >= self.capacity {
-            shelf.evict();
+        if locked.breakers.len() >= self.capacity {
+            locked.evict();
         }
-        let asked = shelf.asked;
-        shelf.breakers.insert(key.clone(), (asked, Arc::clone(&fresh)));
+        let asked = locked.asked;
+        locked.breakers.insert(key.clone(), (asked, Arc::clone(&fresh)));
         fresh
     }
 
