@@ -14,6 +14,7 @@ mod failure;
 mod manager;
 mod run;
 mod summary;
+mod time;
 mod worker;
 
 #[doc(no_inline)]

@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use magnetar_core::{JobId, JobStore, Result};
+use magnetar_core::{JobId, JobStore, Result, limits};
 
 use crate::{
     attempt::Attempt, cancellation::Cancellation, completion::Completion, event::Event, failure::Failure, summary::Summary,
@@ -31,8 +31,9 @@ use crate::{
 /// ```
 ///
 /// # Behavior
-/// - A handler is started while the finish of the one before it is still on its way to the store: finishes and the next claims
-///   go there together, as many in one commit as came in the meantime.
+/// - No handler waits for the finish of another: finishes and the next claims go to the store together, as many in one commit as came
+///   in the meantime, while handlers run on what was claimed ahead. Where handlers are so long that nothing is claimed
+///   [ahead](Self::prefetch), the next one starts with the claim, which the same commit brings.
 /// - Whether and when a chunk is tried again is the store's business. A handler that panics has failed.
 /// - The worker looks after its claims. Where one was taken back, or the store cannot be written to for as long as a lease
 ///   lives, the handler is cancelled and what it returns is not written.
@@ -96,20 +97,22 @@ impl Worker {
         Self { store, settings }
     }
 
-    /// How many handlers run at once. Default 1; 0 counts as 1.
+    /// How many handlers run at once: from 1, the default, to 10,000.
     #[must_use]
     pub fn concurrency(mut self, handlers: usize) -> Self {
-        self.settings.concurrency = handlers.max(1);
+        self.settings.concurrency = handlers.clamp(1, limits::CLAIM_CHUNKS_MAX);
         self
     }
 
-    /// How many chunks are claimed ahead, beyond those that run. Default: as many as run at once; 0 claims none ahead.
+    /// How many chunks are claimed ahead, beyond those that run. Default: as many as run at once; 0 claims none ahead; at most
+    /// 10,000.
     ///
-    /// It is the most: chunks are claimed ahead only while handlers are so short that the way to the store is felt, and are
-    /// given back when they would wait longer than a second, or than a tenth of their timeout, which begins with the claim.
+    /// It is the most: what is claimed ahead is kept from other workers, counts as crashed when the process dies, and uses up
+    /// its timeout, which begins with the claim. So chunks are claimed ahead only while handlers take less than half a second on
+    /// average, and are given back when they have waited for a second, or for a tenth of their timeout.
     #[must_use]
     pub fn prefetch(mut self, chunks: usize) -> Self {
-        self.settings.prefetch = Some(chunks);
+        self.settings.prefetch = Some(chunks.min(limits::CLAIM_CHUNKS_MAX));
         self
     }
 
