@@ -16,6 +16,11 @@ pub use magnetar_memory::MemoryStore;
 pub use magnetar_redb::RedbStore;
 #[cfg(feature = "sqlite")]
 pub use magnetar_sqlite::SqliteStore;
+#[cfg(feature = "worker")]
+#[doc(no_inline)]
+pub use magnetar_worker as worker;
+#[cfg(feature = "worker")]
+pub use magnetar_worker::{Attempt, Cancellation, Completion, Failure, JobManager, ManagerConfig, Worker};
 
 pub use crate::location::{Location, open};
 
