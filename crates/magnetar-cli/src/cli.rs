@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    command::{completions, man, status},
+    command::{completions, list, man, status, watch},
     exit::CODES,
 };
 
@@ -22,6 +22,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Show how far a job is
     Status(status::StatusArgs),
+    /// Show how far a job is, again and again until it has ended
+    Watch(watch::WatchArgs),
+    /// List chunks
+    List(list::ListArgs),
     /// Print a script that completes this program's arguments in a shell
     Completions(completions::CompletionsArgs),
     /// Print the manual page of the program or of one of its commands

@@ -1,8 +1,10 @@
 //! The commands, one a file.
 
 pub(crate) mod completions;
+pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod status;
+pub(crate) mod watch;
 
 use anyhow::{Context, Result};
 
@@ -12,6 +14,8 @@ use crate::{cli::Command, exit::Code};
 pub(crate) fn run(command: Command) -> Result<Code> {
     match command {
         Command::Status(args) => block_on(status::run(args)),
+        Command::Watch(args) => block_on(watch::run(args)),
+        Command::List(args) => block_on(list::run(args)),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -75,13 +75,23 @@ pub(crate) fn report(error: &Error) -> ExitCode {
     if is_closed_pipe(error) {
         return Code::Ok.into();
     }
-    tell("error", style::BAD, &format!("{error:#}"));
+    tell("error:", style::BAD, &format!("{error:#}"));
     code_of(error).into()
 }
 
-/// Says something to whoever sits there. If nobody hears it, nothing is to be done about that.
-pub(crate) fn tell(what: &str, style: anstyle::Style, text: &str) {
-    let _ = writeln!(anstream::stderr(), "{style}{what}:{style:#} {}", clean_lines(text));
+/// Says what may be done next.
+pub(crate) fn tell_hint(text: &str) {
+    tell("hint:", style::STRONG, text);
+}
+
+/// Says what was done, or was not.
+pub(crate) fn tell_note(text: &str) {
+    tell("note:", style::STRONG, text);
+}
+
+fn tell(what: &str, style: anstyle::Style, text: &str) {
+    // If nobody hears it, nothing is to be done about that.
+    let _ = writeln!(anstream::stderr(), "{style}{what}{style:#} {}", clean_lines(text));
 }
 
 fn is_closed_pipe(error: &Error) -> bool {

@@ -59,6 +59,35 @@ impl Out {
         Some(usize::from(width.0)).filter(|width| *width > 0)
     }
 
+    /// Rows of the terminal.
+    pub(crate) fn height(&self) -> Option<usize> {
+        let (_, height) = terminal_size::terminal_size_of(io::stdout()).filter(|_| self.is_terminal)?;
+        Some(usize::from(height.0)).filter(|height| *height > 0)
+    }
+
+    /// Lines as they are.
+    pub(crate) fn lines(&mut self, lines: &[String]) -> Result<()> {
+        lines.iter().try_for_each(|line| writeln!(self, "{line}"))?;
+        Ok(())
+    }
+
+    /// Records of CSV.
+    pub(crate) fn csv(&mut self, write: impl FnOnce(&mut csv::Writer<&mut Self>) -> csv::Result<()>) -> Result<()> {
+        let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(self);
+        write(&mut csv)?;
+        csv.into_inner().map_err(csv::IntoInnerError::into_error)?;
+        Ok(())
+    }
+
+    /// Moves the cursor up so many lines and clears what is below; on a terminal only, whatever is said of color.
+    pub(crate) fn go_up(&mut self, lines: usize) -> Result<()> {
+        self.flush()?;
+        if lines > 0 {
+            write!(io::stdout(), "\x1b[{lines}A\x1b[J")?;
+        }
+        Ok(())
+    }
+
     /// One document of JSON, laid out over lines.
     pub(crate) fn json(&mut self, document: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string_pretty(document)?;

@@ -8,7 +8,7 @@ use magnetar::{Answer, ChunkId, Filter, Job, JobId, JobState, JobStats, JobStatu
 
 pub(crate) use self::{
     document::{CSV_HEAD, csv_row, document},
-    page::{hint, page},
+    page::{hint, progress, trouble},
 };
 
 /// Chunks of a sort that are named; the rest are counted.
@@ -95,18 +95,23 @@ impl State {
 }
 
 impl Overview {
-    /// Looks at a job; none where it is gone. What was named before is named again where nothing of that sort has changed, since
-    /// finding the failed among a million chunks means to read them all.
-    pub(crate) async fn look(store: &dyn JobStore, job: JobId, before: Option<Self>, now: Timestamp) -> Result<Option<Self>> {
+    /// Looks at a job, none where it is gone: its counters and what runs, which takes no longer for a million chunks than for ten.
+    pub(crate) async fn look(store: &dyn JobStore, job: JobId, now: Timestamp) -> Result<Option<Self>> {
         let Some(job) = store.job(job).await? else { return Ok(None) };
-        let stats = job.stats;
+        let running = some(store, job.id, JobStatus::Processing, job.stats.processing).await?;
+        Ok(Some(Self { job, running, failed: Vec::new(), held: Vec::new(), at: now }))
+    }
+
+    /// Finds what failed and what is held. Where there is little of it among many chunks, they are all read; so what was named
+    /// before is named again where nothing of that sort has changed.
+    pub(crate) async fn find_trouble(&mut self, store: &dyn JobStore, before: Option<Self>) -> Result<()> {
+        let (id, stats) = (self.job.id, self.job.stats);
         let same = |count: fn(&JobStats) -> u64| before.as_ref().is_some_and(|before| count(&before.job.stats) == count(&stats));
         let (same_failed, same_held) = (same(|stats| stats.failed), same(|stats| stats.held));
         let (failed, held) = before.map_or_else(Default::default, |before| (before.failed, before.held));
-        let failed = if same_failed { failed } else { some(store, job.id, JobStatus::Failed, stats.failed).await? };
-        let held = if same_held { held } else { held_chunks(store, job.id, stats.held).await? };
-        let running = some(store, job.id, JobStatus::Processing, stats.processing).await?;
-        Ok(Some(Self { job, running, failed, held, at: now }))
+        self.failed = if same_failed { failed } else { some(store, id, JobStatus::Failed, stats.failed).await? };
+        self.held = if same_held { held } else { held_chunks(store, id, stats.held).await? };
+        Ok(())
     }
 
     /// What can be said of it in one word.

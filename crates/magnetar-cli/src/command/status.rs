@@ -2,12 +2,12 @@
 
 use std::io::Write;
 
-use anstyle::Style;
 use anyhow::Result;
 use clap::Args;
+use magnetar::JobId;
 
 use crate::{
-    exit::{Code, fault, tell},
+    exit::{Code, fault, tell_hint},
     output::{Format, Out, OutputArgs},
     overview::{self, Overview},
     store::{Found, Target},
@@ -24,27 +24,31 @@ pub(crate) struct StatusArgs {
 
 pub(crate) async fn run(args: StatusArgs) -> Result<Code> {
     let Found { site, job } = args.target.find().await?;
-    let overview = Overview::look(&*site.store, job.id, None, now()).await?;
-    let overview = overview.ok_or_else(|| fault(Code::NotFound, format!("job {} was deleted a moment ago", job.id)))?;
+    let mut overview = Overview::look(&*site.store, job.id, now()).await?.ok_or_else(|| deleted(job.id))?;
     let mut out = Out::new();
+    let width = out.width();
+    if args.output.output == Format::Table {
+        out.lines(&overview::progress(&overview, &site, width))?;
+        // What failed may take a moment to find.
+        out.flush()?;
+    }
+    overview.find_trouble(&*site.store, None).await?;
     match args.output.output {
+        Format::Table => out.lines(&overview::trouble(&overview, &site, width))?,
         Format::Json => out.json(&overview::document(&overview, &site))?,
-        Format::Csv => {
-            let mut csv = csv::Writer::from_writer(&mut out);
+        Format::Csv => out.csv(|csv| {
             csv.write_record(overview::CSV_HEAD)?;
-            csv.write_record(overview::csv_row(&overview))?;
-            csv.flush()?;
-        }
-        Format::Table => {
-            let width = out.width();
-            for line in overview::page(&overview, &site, width) {
-                writeln!(out, "{line}")?;
-            }
-        }
+            csv.write_record(overview::csv_row(&overview))
+        })?,
     }
     out.finish()?;
     if let (Format::Table, Some(hint)) = (args.output.output, overview::hint(&overview, &site)) {
-        tell("hint", Style::new().bold(), &hint);
+        tell_hint(&hint);
     }
     Ok(Code::Ok)
+}
+
+/// The error of a job that was there when the command began.
+pub(super) fn deleted(job: JobId) -> anyhow::Error {
+    fault(Code::NotFound, format!("job {job} was deleted a moment ago"))
 }

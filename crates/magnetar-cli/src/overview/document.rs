@@ -85,7 +85,8 @@ struct Behind {
 }
 
 /// The head of `magnetar status -o csv`.
-pub(crate) const CSV_HEAD: [&str; 15] = [
+pub(crate) const CSV_HEAD: [&str; 16] = [
+    "at",
     "job",
     "name",
     "state",
@@ -149,6 +150,7 @@ pub(crate) fn csv_row(overview: &Overview) -> Vec<String> {
     let job = &overview.job;
     let stats = &job.stats;
     let mut row = vec![
+        overview.at.to_string(),
         job.id.to_string(),
         job.name.clone().unwrap_or_default(),
         overview.state().name().to_owned(),

@@ -18,27 +18,32 @@ use crate::{
 /// Columns of what a chunk is about, where something stands behind it.
 const WHAT_WIDTH: usize = 40;
 
-/// The lines of the screen, no longer than the width.
-pub(crate) fn page(overview: &Overview, site: &Site, width: Option<usize>) -> Vec<String> {
+/// How far it is and what runs: lines no longer than the width.
+pub(crate) fn progress(overview: &Overview, site: &Site, width: Option<usize>) -> Vec<String> {
     let mut lines = head(overview, site);
     lines.push(String::new());
     lines.extend(counts(overview).lines(width, 2));
-    let stats = &overview.job.stats;
-    let more = |status: JobStatus, shown: usize| more(site, status.name(), stats.count(status), shown);
     if !overview.running.is_empty() {
         lines.extend([String::new(), heading("running")]);
         lines.extend(running(overview).lines(width, 2));
-        lines.extend(more(JobStatus::Processing, overview.running.len()));
+        lines.extend(more(site, "processing", overview.job.stats.processing, overview.running.len()));
     }
+    lines
+}
+
+/// What failed and what is stuck: lines no longer than the width.
+pub(crate) fn trouble(overview: &Overview, site: &Site, width: Option<usize>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let stats = &overview.job.stats;
     if !overview.failed.is_empty() {
         lines.extend([String::new(), heading("failed")]);
         lines.extend(failed(overview).lines(width, 2));
-        lines.extend(more(JobStatus::Failed, overview.failed.len()));
+        lines.extend(more(site, "failed", stats.failed, overview.failed.len()));
     }
     if !overview.held.is_empty() {
         lines.extend([String::new(), heading("held by what ended badly")]);
         lines.extend(held(&overview.held).lines(width, 2));
-        lines.extend(self::more(site, "held", stats.held, overview.held.len()));
+        lines.extend(more(site, "held", stats.held, overview.held.len()));
     }
     lines
 }
