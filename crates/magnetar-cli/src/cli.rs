@@ -3,7 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    command::{completions, list, man, status, watch},
+    command::{cancel, completions, list, man, retry, status, watch},
+    exec,
     exit::CODES,
 };
 
@@ -26,10 +27,17 @@ pub(crate) enum Command {
     Watch(watch::WatchArgs),
     /// List chunks
     List(list::ListArgs),
+    /// Give chunks that failed another chance
+    Retry(retry::RetryArgs),
+    /// Call chunks off that have not begun
+    Cancel(cancel::CancelArgs),
     /// Print a script that completes this program's arguments in a shell
     Completions(completions::CompletionsArgs),
     /// Print the manual page of the program or of one of its commands
     Man(man::ManArgs),
+    /// Attend to the commands of a run, which starts this by itself
+    #[command(name = exec::SUBCOMMAND, hide = true)]
+    Supervise,
 }
 
 /// Whether to use color.

@@ -1,14 +1,17 @@
 //! The commands, one a file.
 
+pub(crate) mod cancel;
 pub(crate) mod completions;
 pub(crate) mod list;
 pub(crate) mod man;
+mod marks;
+pub(crate) mod retry;
 pub(crate) mod status;
 pub(crate) mod watch;
 
 use anyhow::{Context, Result};
 
-use crate::{cli::Command, exit::Code};
+use crate::{cli::Command, exec, exit::Code};
 
 /// Does what was asked for.
 pub(crate) fn run(command: Command) -> Result<Code> {
@@ -16,8 +19,11 @@ pub(crate) fn run(command: Command) -> Result<Code> {
         Command::Status(args) => block_on(status::run(args)),
         Command::Watch(args) => block_on(watch::run(args)),
         Command::List(args) => block_on(list::run(args)),
+        Command::Retry(args) => block_on(retry::run(args)),
+        Command::Cancel(args) => block_on(cancel::run(args)),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
+        Command::Supervise => exec::supervise(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cli;
 mod command;
+mod exec;
 mod exit;
 mod label;
 mod output;
