@@ -1,0 +1,8 @@
+//! What users of the crate can see. A test named `t07_…` holds trap 7 and one named `d03_…` defect 3 of `docs/resilience.md`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod breaker;
+mod breaker_model;
+mod breaker_settings;
+mod retry;
+mod support;
