@@ -4,13 +4,16 @@ mod cli;
 mod command;
 mod exec;
 mod exit;
+mod fingerprint;
 mod label;
+mod outcome;
 mod output;
 mod overview;
 mod span;
 mod store;
 mod text;
 mod time;
+mod work;
 
 use std::process::ExitCode;
 

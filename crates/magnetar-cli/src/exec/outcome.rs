@@ -24,6 +24,7 @@ pub(crate) struct Outcome {
 
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum End {
     /// It ended by itself with this code.
     Exited(i32),

@@ -16,6 +16,18 @@ pub(crate) struct Tail {
     pub(crate) bytes: u64,
 }
 
+impl Tail {
+    /// Whether nothing was printed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// The last line that is not blank.
+    pub(crate) fn last_line(&self) -> Option<&str> {
+        self.text.lines().map(str::trim).rfind(|line| !line.is_empty())
+    }
+}
+
 /// A stream whose end is kept while it goes by.
 #[derive(Debug, Default)]
 pub(super) struct Ring {
