@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    command::{cancel, completions, list, man, retry, status, watch},
+    command::{cancel, completions, dag, doctor, list, man, retry, status, watch},
     exec,
     exit::CODES,
 };
@@ -31,6 +31,10 @@ pub(crate) enum Command {
     Retry(retry::RetryArgs),
     /// Call chunks off that have not begun
     Cancel(cancel::CancelArgs),
+    /// Print which chunk waits for which, as a graph or a picture
+    Dag(dag::DagArgs),
+    /// Say what is wrong with a store, and the way out
+    Doctor(doctor::DoctorArgs),
     /// Print a script that completes this program's arguments in a shell
     Completions(completions::CompletionsArgs),
     /// Print the manual page of the program or of one of its commands

@@ -2,6 +2,8 @@
 
 pub(crate) mod cancel;
 pub(crate) mod completions;
+pub(crate) mod dag;
+pub(crate) mod doctor;
 pub(crate) mod list;
 pub(crate) mod man;
 mod marks;
@@ -21,6 +23,8 @@ pub(crate) fn run(command: Command) -> Result<Code> {
         Command::List(args) => block_on(list::run(args)),
         Command::Retry(args) => block_on(retry::run(args)),
         Command::Cancel(args) => block_on(cancel::run(args)),
+        Command::Dag(args) => block_on(dag::run(args)),
+        Command::Doctor(args) => block_on(doctor::run(args)),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Supervise => exec::supervise(),

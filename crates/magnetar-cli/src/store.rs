@@ -64,6 +64,13 @@ impl Target {
         Ok(Found { site, job })
     }
 
+    /// The location that is meant, where there is a store.
+    pub(crate) fn existing(&self) -> Result<Location> {
+        let (location, manifest) = self.locate()?;
+        refuse_absent(&location, manifest.as_deref())?;
+        Ok(location)
+    }
+
     /// Opens the store that is meant, if there is one: nothing is created by looking at it.
     pub(crate) async fn open(&self) -> Result<Site> {
         let (location, manifest) = self.locate()?;

@@ -12,7 +12,7 @@ use super::{
     status::deleted,
 };
 use crate::{
-    exit::{Code, tell_note},
+    exit::{Code, fault, tell_note},
     output::{Format, Out, OutputArgs},
     span::{self, Span},
     store::{Found, Target, title},
@@ -56,7 +56,7 @@ struct Report {
 pub(crate) async fn run(mut args: CancelArgs) -> Result<Code> {
     args.target.take_spans(&mut args.spans);
     if args.spans.is_empty() && !args.all {
-        return Err(crate::exit::fault(Code::Usage, "say which chunks, as in 17 or 20-29, or --all"));
+        return Err(fault(Code::Usage, "say which chunks, as in 17 or 20-29, or --all"));
     }
     let spans = span::merged(args.spans);
     let Found { site, job } = args.target.find().await?;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::marks::{Marked, chunks, ids, named, tell_refusals};
 use crate::{
-    exit::{Code, tell_hint},
+    exit::{Code, fault, tell_hint},
     output::{Format, Out, OutputArgs},
     span::{self, Span},
     store::{Found, Target, title},
@@ -24,7 +24,7 @@ pub(crate) struct RetryArgs {
     #[arg(value_name = "CHUNK")]
     spans: Vec<Span>,
     /// Do chunks that are done again as well, and all that depend on them
-    #[arg(long, requires = "spans")]
+    #[arg(long)]
     reopen: bool,
     /// Only say what would be done
     #[arg(short = 'n', long)]
@@ -49,6 +49,9 @@ struct Report {
 
 pub(crate) async fn run(mut args: RetryArgs) -> Result<Code> {
     args.target.take_spans(&mut args.spans);
+    if args.reopen && args.spans.is_empty() {
+        return Err(fault(Code::Usage, "say which chunks are to be done again, as in `--reopen 17` or `--reopen 0-` for all"));
+    }
     let spans = span::merged(args.spans);
     let Found { site, job } = args.target.find().await?;
     let store = &*site.store;

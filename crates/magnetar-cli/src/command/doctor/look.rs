@@ -1,0 +1,137 @@
+//! Where a doctor looks: at the file, whether it opens, and at every job in it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use magnetar::{Durability, Job, JobStore, Location, Sharing};
+
+use super::finding::Finding;
+use crate::{
+    exit::{Code, code_of},
+    overview::State,
+    store::{Site, Target, title},
+    text::thousands,
+};
+
+/// A log beyond this is worth knowing of: SQLite cuts it back to 64 MiB as soon as it can.
+const LOG_BYTES_USUAL: u64 = 80 << 20;
+/// Problems of a job that are told; the rest are counted.
+const PROBLEMS_TOLD: usize = 20;
+const KEEP_A_COPY: &str = "keep a copy of the file, then restore one from before, or `magnetar run` the job in a new store";
+
+/// What the file is like, from outside.
+pub(super) fn at_file(location: &Location) -> Vec<Finding> {
+    let Some(file) = location.file() else { return Vec::new() };
+    let mut findings = Vec::new();
+    let size = fs::metadata(file).map_or(0, |metadata| metadata.len());
+    findings.push(Finding::ok("file", format!("{} bytes", thousands(size))));
+    findings.extend(mode(file));
+    let log = fs::metadata(beside(file, "-wal")).map_or(0, |metadata| metadata.len());
+    if log > LOG_BYTES_USUAL {
+        let found = format!("its log beside it has {} bytes", thousands(log));
+        findings.push(Finding::note(
+            "file",
+            found,
+            "a program reads for very long; once it ends, the next write cuts the log back",
+        ));
+    }
+    findings
+}
+
+#[cfg(unix)]
+fn mode(file: &Path) -> Option<Finding> {
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(file).ok()?.permissions()) & 0o777;
+    Some(if mode & 0o077 == 0 {
+        Finding::ok("file", format!("only its owner may open it (mode {mode:o})"))
+    } else {
+        Finding::note("file", format!("others may open it (mode {mode:o})"), "`chmod 600` it unless that is meant")
+    })
+}
+
+#[cfg(not(unix))]
+fn mode(_file: &Path) -> Option<Finding> {
+    None
+}
+
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Whether it opens, and what is in it.
+pub(super) async fn at_store(target: &Target) -> Vec<Finding> {
+    let site = match target.open().await {
+        Ok(site) => site,
+        Err(error) => return vec![failure("store", &error)],
+    };
+    let mut findings = vec![opened(&site)];
+    match site.store.jobs().await {
+        Err(error) => findings.push(failure("store", &error.into())),
+        Ok(jobs) if jobs.is_empty() => findings.push(Finding::note("store", "it holds no job", "")),
+        Ok(jobs) => {
+            for job in &jobs {
+                findings.extend(at_job(&*site.store, job).await);
+            }
+        }
+    }
+    findings
+}
+
+fn opened(site: &Site) -> Finding {
+    let capabilities = site.store.capabilities();
+    let survives = match capabilities.durability {
+        Durability::Power => "what is acknowledged survives a power cut",
+        Durability::Process => "what is acknowledged survives a kill",
+        _ => "nothing survives its process",
+    };
+    let shared = match capabilities.sharing {
+        Sharing::OneHandle | Sharing::OneProcess => "one process may have it open",
+        Sharing::OneHost => "processes of this host share it",
+        _ => "many hosts share it",
+    };
+    Finding::ok("store", format!("it opens ({}): {survives}, {shared}", capabilities.backend))
+}
+
+async fn at_job(store: &dyn JobStore, job: &Job) -> Vec<Finding> {
+    let about = title(job);
+    let audit = match store.audit(job.id).await {
+        Ok(audit) => audit,
+        Err(error) => return vec![failure(&about, &error.into())],
+    };
+    let mut findings = Vec::new();
+    let problems = audit.problems.len();
+    for problem in audit.problems.into_iter().take(PROBLEMS_TOLD) {
+        findings.push(Finding::bad(&about, problem, KEEP_A_COPY, Code::Corrupt));
+    }
+    if problems > PROBLEMS_TOLD {
+        findings.push(Finding::bad(&about, format!("{} problems more", problems - PROBLEMS_TOLD), KEEP_A_COPY, Code::Corrupt));
+    }
+    if problems == 0 {
+        findings.push(Finding::ok(&about, format!("all of its {} chunks fit together", thousands(audit.chunks))));
+    }
+    findings.extend(standstill(&about, job));
+    findings
+}
+
+/// Why nothing would happen to a job by itself, where it is not over.
+fn standstill(about: &str, job: &Job) -> Option<Finding> {
+    match State::of(job) {
+        State::Stalled => Some(Finding::note(
+            about,
+            format!("it is stalled: {} chunks are held by what ended badly", thousands(job.stats.held)),
+            "`magnetar retry` gives that another chance",
+        )),
+        _ if job.paused => Some(Finding::note(about, "it is paused", "nothing is handed out until it is resumed")),
+        _ => None,
+    }
+}
+
+/// An error as a finding. Its text names the way out.
+fn failure(about: &str, error: &anyhow::Error) -> Finding {
+    let code = code_of(error);
+    let way_out = if code == Code::Corrupt { KEEP_A_COPY } else { "" };
+    Finding::bad(about, format!("{error:#}"), way_out, code)
+}
