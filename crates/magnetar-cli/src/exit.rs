@@ -89,7 +89,7 @@ pub(crate) fn tell_note(text: &str) {
     tell("note:", style::STRONG, text);
 }
 
-fn tell(what: &str, style: anstyle::Style, text: &str) {
+pub(crate) fn tell(what: &str, style: anstyle::Style, text: &str) {
     // If nobody hears it, nothing is to be done about that.
     let _ = writeln!(anstream::stderr(), "{style}{what}{style:#} {}", clean_lines(text));
 }

@@ -9,6 +9,7 @@ mod label;
 mod outcome;
 mod output;
 mod overview;
+mod pace;
 mod span;
 mod store;
 mod text;

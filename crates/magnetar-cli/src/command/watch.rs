@@ -1,6 +1,5 @@
 //! `magnetar watch`: a job looked at again and again until it has ended.
 
-mod pace;
 mod screen;
 
 use std::{env, fmt::Write as _, io::Write, time::Duration};
@@ -9,12 +8,13 @@ use anyhow::Result;
 use clap::Args;
 use magnetar::Sharing;
 
-use self::{pace::Pace, screen::Screen};
+use self::screen::Screen;
 use super::status::deleted;
 use crate::{
     exit::{Code, fault},
     output::{Format, Out, OutputArgs},
     overview::{self, Overview, State},
+    pace::Pace,
     store::{Found, Site, Target},
     text::thousands,
     time::now,

@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 
-use super::pace::Pace;
 use crate::{
     output::Out,
     overview::{self, Overview},
+    pace::Pace,
     store::Site,
 };
 

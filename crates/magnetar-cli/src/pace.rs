@@ -13,13 +13,13 @@ const SPREAD_MIN: Duration = Duration::from_secs(2);
 
 /// How many chunks had ended at each of the last looks.
 #[derive(Default)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     looks: VecDeque<(Timestamp, u64)>,
 }
 
 impl Pace {
     /// Notes a look.
-    pub(super) fn note(&mut self, at: Timestamp, stats: &JobStats) {
+    pub(crate) fn note(&mut self, at: Timestamp, stats: &JobStats) {
         let ended = stats.total_chunks - stats.open();
         // Chunks that were given another chance, and a clock that was set back, make what was seen before worthless.
         if self.looks.back().is_some_and(|(before, more)| *more > ended || *before > at) {
@@ -40,7 +40,7 @@ impl Pace {
     }
 
     /// The rate, and when the open chunks have ended if it stays like this.
-    pub(super) fn words(&self, stats: &JobStats) -> Option<String> {
+    pub(crate) fn words(&self, stats: &JobStats) -> Option<String> {
         let rate = self.rate()?;
         let open = stats.open().saturating_sub(stats.held);
         let left = Duration::try_from_secs_f64(f64::from(u32::try_from(open).unwrap_or(u32::MAX)) / rate).ok()?;
