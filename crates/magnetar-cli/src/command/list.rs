@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use magnetar::{ChunkId, Filter, Job, JobState, JobStatus, OnFailure};
 
 use self::pages::Pages;
-pub(crate) use self::row::Row;
+pub(super) use self::row::{CSV_HEAD, Row};
 use crate::{
     exit::{Code, tell_note},
     output::{Format, Out, OutputArgs, table::Table},
@@ -122,7 +122,7 @@ impl Listing {
             Format::Table => How::Table(Table::new(&row::COLUMNS)),
             Format::Json => How::Json,
             Format::Csv => {
-                out.csv(|csv| csv.write_record(row::CSV_HEAD))?;
+                out.csv(|csv| csv.write_record(CSV_HEAD))?;
                 How::Csv
             }
         };

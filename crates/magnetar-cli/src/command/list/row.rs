@@ -27,7 +27,7 @@ pub(super) const COLUMNS: [(&str, Align); 7] = [
 ];
 
 /// The head of a CSV.
-pub(super) const CSV_HEAD: [&str; 17] = [
+pub(in crate::command) const CSV_HEAD: [&str; 17] = [
     "chunk",
     "status",
     "what",
@@ -49,7 +49,7 @@ pub(super) const CSV_HEAD: [&str; 17] = [
 
 /// A chunk of `magnetar list -o json`. Keys may be added; those that are there stay.
 #[derive(Serialize)]
-pub(crate) struct Row<'a> {
+pub(in crate::command) struct Row<'a> {
     chunk: ChunkId,
     status: &'static str,
     /// Its input, else its command, else its key.
@@ -74,7 +74,7 @@ pub(crate) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub(crate) fn of(chunk: &'a JobState) -> Self {
+    pub(in crate::command) fn of(chunk: &'a JobState) -> Self {
         Self {
             chunk: chunk.chunk,
             status: chunk.status.name(),
@@ -97,7 +97,7 @@ impl<'a> Row<'a> {
     }
 
     /// The fields under [`CSV_HEAD`].
-    pub(super) fn record(self) -> [String; 17] {
+    pub(in crate::command) fn record(self) -> [String; 17] {
         [
             self.chunk.to_string(),
             self.status.to_owned(),
