@@ -3,9 +3,10 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    command::{cancel, completions, dag, doctor, list, man, retry, status, watch},
+    command::{cancel, completions, dag, doctor, list, man, retry, show, status, watch},
     exec,
     exit::CODES,
+    run::RunArgs,
 };
 
 /// Runs jobs of chunks that survive any crash, and shows and steers them.
@@ -21,12 +22,16 @@ pub(crate) struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run a manifest's commands, or one command for each file
+    Run(RunArgs),
     /// Show how far a job is
     Status(status::StatusArgs),
     /// Show how far a job is, again and again until it has ended
     Watch(watch::WatchArgs),
     /// List chunks
     List(list::ListArgs),
+    /// Show everything about a chunk
+    Show(show::ShowArgs),
     /// Give chunks that failed another chance
     Retry(retry::RetryArgs),
     /// Call chunks off that have not begun

@@ -8,6 +8,7 @@ pub(crate) mod list;
 pub(crate) mod man;
 mod marks;
 pub(crate) mod retry;
+pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod watch;
 
@@ -18,9 +19,11 @@ use crate::{cli::Command, exec, exit::Code};
 /// Does what was asked for.
 pub(crate) fn run(command: Command) -> Result<Code> {
     match command {
+        Command::Run(args) => block_on(crate::run::run(args)),
         Command::Status(args) => block_on(status::run(args)),
         Command::Watch(args) => block_on(watch::run(args)),
         Command::List(args) => block_on(list::run(args)),
+        Command::Show(args) => block_on(show::run(args)),
         Command::Retry(args) => block_on(retry::run(args)),
         Command::Cancel(args) => block_on(cancel::run(args)),
         Command::Dag(args) => block_on(dag::run(args)),

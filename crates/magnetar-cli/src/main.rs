@@ -10,6 +10,7 @@ mod outcome;
 mod output;
 mod overview;
 mod pace;
+mod run;
 mod span;
 mod store;
 mod text;

@@ -172,7 +172,7 @@ fn refuse_absent(location: &Location, manifest: Option<&Path>) -> Result<()> {
 }
 
 /// What opening a store has said, for whoever sits at the terminal.
-fn explain(error: magnetar::Error) -> anyhow::Error {
+pub(crate) fn explain(error: magnetar::Error) -> anyhow::Error {
     match error.kind() {
         ErrorKind::AlreadyOpen => anyhow::Error::new(error)
             .context("a redb store is held by one process: wait for the run to end or stop it, or keep the job in a SQLite store, which can be looked at while it runs"),

@@ -66,7 +66,9 @@ mod tests {
 
     fn tail(pieces: &[&[u8]]) -> Tail {
         let mut ring = Ring::default();
-        pieces.iter().for_each(|piece| ring.push(piece));
+        for piece in pieces {
+            ring.push(piece);
+        }
         ring.into_tail()
     }
 

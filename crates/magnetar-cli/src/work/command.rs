@@ -103,12 +103,12 @@ impl<'a> Filling<'a> {
 
     fn value(&self, name: Name) -> Cow<'a, OsStr> {
         // A chunk without what is asked for has been refused.
-        let input = || self.inputs.first().map(|input| Path::new(input.as_os_str())).unwrap_or_else(|| Path::new(""));
+        let input = || self.inputs.first().map_or(Path::new(""), |input| Path::new(input.as_os_str()));
         match name {
             Name::Input => input().as_os_str().into(),
-            Name::InputName => input().file_name().unwrap_or_default().into(),
-            Name::InputStem => input().file_stem().unwrap_or_default().into(),
-            Name::InputDir => match input().parent().map(Path::as_os_str) {
+            Name::LastPart => input().file_name().unwrap_or_default().into(),
+            Name::Stem => input().file_stem().unwrap_or_default().into(),
+            Name::Folder => match input().parent().map(Path::as_os_str) {
                 Some(parent) if !parent.is_empty() => parent.into(),
                 _ => OsStr::new(".").into(),
             },

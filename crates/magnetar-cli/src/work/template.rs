@@ -19,9 +19,9 @@ enum Piece {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Name {
     Input,
-    InputName,
-    InputStem,
-    InputDir,
+    LastPart,
+    Stem,
+    Folder,
     Output,
     Id,
     Job,
@@ -34,9 +34,9 @@ pub(crate) enum Name {
 const NAMES: &[(&str, Name)] = &[
     ("input", Name::Input),
     ("", Name::Input),
-    ("name", Name::InputName),
-    ("stem", Name::InputStem),
-    ("dir", Name::InputDir),
+    ("name", Name::LastPart),
+    ("stem", Name::Stem),
+    ("dir", Name::Folder),
     ("output", Name::Output),
     ("id", Name::Id),
     ("job", Name::Job),
@@ -131,7 +131,7 @@ impl Template {
 
 impl Name {
     fn is_of_input(self) -> bool {
-        matches!(self, Self::Input | Self::InputName | Self::InputStem | Self::InputDir)
+        matches!(self, Self::Input | Self::LastPart | Self::Stem | Self::Folder)
     }
 }
 
@@ -189,7 +189,7 @@ mod tests {
             ("plain", "plain"),
             ("{input}", "<Input>"),
             ("{}", "<Input>"),
-            ("a{stem}.{id}z", "a<InputStem>.<Id>z"),
+            ("a{stem}.{id}z", "a<Stem>.<Id>z"),
             ("{{input}}", "{input}"),
             ("{{{id}}}", "{<Id>}"),
             ("{{}}", "{}"),
