@@ -44,7 +44,7 @@ impl Jitter {
     pub(crate) fn about(&mut self, duration: Duration) -> Duration {
         // From 768 to 1280 of 1024.
         let share = 768 + u32::try_from(self.draw() % 513).unwrap_or(0);
-        duration / 1024 * share
+        (duration / 1024).saturating_mul(share)
     }
 
     fn draw(&mut self) -> u64 {

@@ -83,8 +83,9 @@ pub struct JobManager {
 }
 
 impl JobManager {
-    /// Starts the writer with the default configuration. Returns the manager and the writer's handle, which ends with the writer: `Ok`
-    /// where everything accepted was written and every refusal was told to a caller.
+    /// Starts the writer with the default configuration. Returns the manager and the writer's handle, which ends with the writer: with
+    /// the store's error where that could not be used any more, and, where the manager was dropped without a shutdown, with what
+    /// no flush has told of refusals.
     ///
     /// # Errors
     /// None that are known; see [`spawn_with_config`](Self::spawn_with_config).
@@ -120,10 +121,11 @@ impl JobManager {
         checksum: Option<String>,
         error: Option<String>,
     ) -> Result<()> {
-        let place = self.updates.reserve().await.map_err(|_| self.shared.why_closed())?;
-        if self.shared.is_closing() {
-            return Err(self.shared.why_closed());
-        }
+        let place = tokio::select! {
+            biased;
+            () = self.shared.closed() => return Err(self.shared.why_closed()),
+            place = self.updates.reserve() => place.map_err(|_| self.shared.why_closed())?,
+        };
         self.shared.accept();
         place.send(Message::Update(JobUpdate { chunk_id: chunk, status, checksum, error }));
         Ok(())
@@ -169,7 +171,6 @@ impl JobManager {
     /// As [`flush`](Self::flush).
     pub async fn shutdown(&self) -> Result<()> {
         self.shared.close();
-        self.updates.closed().await;
         self.shared.ended().await?;
         self.shared.report()
     }

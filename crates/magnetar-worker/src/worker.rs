@@ -162,7 +162,8 @@ impl Worker {
         self
     }
 
-    /// How long a store that is busy, full or not to be reached is tried again before the run ends with its error. Default 60 s.
+    /// How long a store that is busy, full or not to be reached is tried again, and one that does not answer is waited for, before
+    /// the run ends with an error. Default 60 s; once the worker is told to abort, 5 s at most.
     #[must_use]
     pub fn store_patience(mut self, patience: Duration) -> Self {
         self.settings.store_patience = patience;
@@ -185,7 +186,8 @@ impl Worker {
 
     /// Tells each [`Event`] to this function, in order, from the worker's own loop: it must return quickly.
     ///
-    /// A call loses nothing and costs nothing where nobody listens; for a stream see [`Events`](crate::Events).
+    /// A call loses nothing and costs nothing where nobody listens; for a stream see [`Events`](crate::Events). A panic of the function
+    /// ends the run like any panic of its caller, and drops it.
     #[must_use]
     pub fn on_event(mut self, on_event: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.settings.on_event = Some(Arc::new(on_event));

@@ -11,12 +11,15 @@ use std::{
 use magnetar_core::{ChunkId, Error, ErrorKind, Group, JobId, JobStore, JobUpdate, Op, Rejection, Result};
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{ManagerConfig, Refused};
-use crate::backoff::Backoff;
+use crate::{
+    backoff::Backoff,
+    time::{later, sleep_until},
+};
 
 /// Refusals that are kept until somebody asks for them.
 const REFUSED_MAX: usize = 10_000;
@@ -66,6 +69,11 @@ impl Shared {
 
     pub(super) fn is_closing(&self) -> bool {
         self.closing.is_cancelled()
+    }
+
+    /// Waits until nothing more is accepted.
+    pub(super) async fn closed(&self) {
+        self.closing.cancelled().await;
     }
 
     /// Counts an update that is about to be sent.
@@ -157,23 +165,18 @@ impl Writer {
 
     /// Writes what comes until nothing can come any more.
     pub(super) async fn run(mut self) -> Result<()> {
-        // However this ends, whoever waits for the end is told.
-        let told = Told(Arc::clone(&self.shared));
         let ended = self.write_all().await;
-        told.tell(ended)?;
-        self.shared.report()
+        let told = ended.as_ref().map(|()| ()).map_err(|error| (error.kind(), crate::failure::chain(error)));
+        self.shared.end.send_replace(Some(told));
+        ended?;
+        // Whoever shut the manager down is told of refusals; where everybody just went away, only this handle is left.
+        if self.shared.is_closing() { Ok(()) } else { self.shared.report() }
     }
 
     async fn write_all(&mut self) -> Result<()> {
         let shared = Arc::clone(&self.shared);
         loop {
             let due = self.due;
-            let at_due = async {
-                match due {
-                    Some(due) => sleep_until(due).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 biased;
                 () = shared.closing.cancelled(), if !self.queue.is_closed() => self.queue.close(),
@@ -186,7 +189,7 @@ impl Writer {
                     }
                     None => return self.write().await,
                 },
-                () = at_due => self.write().await?,
+                () = sleep_until(due) => self.write().await?,
             }
         }
     }
@@ -200,7 +203,7 @@ impl Writer {
         if self.batch.len() >= self.config.batch_size {
             return self.write().await;
         }
-        self.due.get_or_insert_with(|| Instant::now() + self.config.flush_interval);
+        self.due.get_or_insert_with(|| later(Instant::now(), self.config.flush_interval));
         Ok(())
     }
 
@@ -240,23 +243,10 @@ impl Writer {
     }
 }
 
-/// Tells how the writer ended, also where it was aborted.
-struct Told(Arc<Shared>);
-
-impl Told {
-    fn tell(self, ended: Result<()>) -> Result<()> {
-        let told = match &ended {
-            Ok(()) => Ok(()),
-            Err(error) => Err((error.kind(), crate::failure::chain(error))),
-        };
-        self.0.end.send_replace(Some(told));
-        ended
-    }
-}
-
-impl Drop for Told {
+impl Drop for Writer {
+    /// Tells whoever waits for the end where there was none: the task was aborted, maybe before it had begun.
     fn drop(&mut self) {
-        self.0.end.send_if_modified(|end| {
+        self.shared.end.send_if_modified(|end| {
             let is_aborted = end.is_none();
             if is_aborted {
                 let message = "write updates: the manager's writer was aborted; what was accepted may not be written";

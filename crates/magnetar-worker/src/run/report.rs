@@ -1,6 +1,10 @@
 //! What is told: events as they happen, and the counts of all.
 
-use std::time::Duration;
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    time::Duration,
+};
 
 use magnetar_core::{Fence, JobStats};
 
@@ -13,12 +17,14 @@ use crate::{
 
 pub(super) struct Report {
     on_event: Option<OnEvent>,
+    /// The panic of a listener, kept until everything is where it belongs again.
+    panic: Option<Box<dyn Any + Send>>,
     pub(super) counts: Counts,
 }
 
 impl Report {
     pub(super) fn new(on_event: Option<OnEvent>) -> Self {
-        Self { on_event, counts: Counts::default() }
+        Self { on_event, panic: None, counts: Counts::default() }
     }
 
     pub(super) fn started(&mut self, fence: Fence, attempt: u32) {
@@ -26,7 +32,7 @@ impl Report {
         self.tell(|| Event::Started { fence, attempt });
     }
 
-    pub(super) fn returned(&self, fence: Fence, elapsed: Duration) {
+    pub(super) fn returned(&mut self, fence: Fence, elapsed: Duration) {
         self.tell(|| Event::Returned { fence, elapsed });
     }
 
@@ -36,11 +42,11 @@ impl Report {
         self.tell(|| Event::Lost { fence });
     }
 
-    pub(super) fn trouble(&self, error: &magnetar_core::Error, retry_after: Duration) {
+    pub(super) fn trouble(&mut self, error: &magnetar_core::Error, retry_after: Duration) {
         self.tell(|| Event::StoreTrouble { error: crate::failure::chain(error), retry_after });
     }
 
-    pub(super) fn idle(&self, stats: JobStats) {
+    pub(super) fn idle(&mut self, stats: JobStats) {
         self.tell(|| Event::Idle { stats });
     }
 
@@ -72,10 +78,17 @@ impl Report {
         }
     }
 
+    /// Goes on with the panic of a listener.
+    pub(super) fn resume_panic(&mut self) {
+        if let Some(panic) = self.panic.take() {
+            resume_unwind(panic);
+        }
+    }
+
     /// Makes the event only where somebody listens.
-    fn tell(&self, event: impl FnOnce() -> Event) {
-        if let Some(on_event) = &self.on_event {
-            on_event(&event());
+    fn tell(&mut self, event: impl FnOnce() -> Event) {
+        if let (Some(on_event), None) = (&self.on_event, &self.panic) {
+            self.panic = catch_unwind(AssertUnwindSafe(|| on_event(&event()))).err();
         }
     }
 }

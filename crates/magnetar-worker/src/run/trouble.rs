@@ -1,4 +1,4 @@
-//! A store that cannot be used for the moment: when it is asked again, and when it has been too long.
+//! A store that cannot be used for the moment, or does not answer: when it is asked again, and when it has been too long.
 
 use std::time::Duration;
 
@@ -35,6 +35,11 @@ impl Trouble {
         let wait = self.backoff.next_wait();
         self.retry_at = Some(later(now, wait));
         Some(wait)
+    }
+
+    /// When a store that was asked then has not answered for too long.
+    pub(super) fn silent_at(&self, asked: Instant) -> Instant {
+        later(asked, self.patience)
     }
 
     /// The store has answered.

@@ -2,7 +2,7 @@
 
 use std::{mem, sync::Arc};
 
-use magnetar_core::{Claim, Fence, Group, JobId, Lane, Op, Rejection, Reply, Result, limits};
+use magnetar_core::{Claim, Error, ErrorKind, Fence, Group, JobId, Lane, Op, Rejection, Reply, Result, limits};
 use tokio::time::Instant;
 
 use super::{
@@ -33,10 +33,10 @@ pub(super) struct Loop {
     pub(super) job: Option<JobId>,
     lanes: Vec<Lane>,
     /// The submit that is on its way, and what it carries beside `held.sent`. Dropped before what is held, which follows it.
-    in_flight: Option<Boxed<Result<Answers>>>,
+    in_flight: Option<Asked<Result<Answers>>>,
     pub(super) checking: Vec<Fence>,
     pub(super) claiming: usize,
-    reading: Option<Boxed<Look>>,
+    reading: Option<Asked<Look>>,
     pub(super) held: Held,
     /// Attempts that the store itself has ended; the chunk is read to see how.
     pub(super) unclear: Vec<Finish>,
@@ -90,6 +90,7 @@ impl Loop {
                 self.over(&running, ended);
             }
         }
+        self.report.resume_panic();
         Ok(Summary { end: ended?, counts: self.report.counts })
     }
 
@@ -99,6 +100,7 @@ impl Loop {
             self.start();
             self.send();
             self.read();
+            self.report.resume_panic();
             if let Some(end) = self.end() {
                 return Ok(end);
             }
@@ -123,7 +125,7 @@ impl Loop {
             }
             look = ready(&mut self.reading) => self.looked(look)?,
             () = self.lookout.hint(), if is_working => {}
-            () = sleep_until(wake_at) => self.look_at_time(Instant::now()),
+            () = sleep_until(wake_at) => self.look_at_time(Instant::now())?,
         }
         Ok(())
     }
@@ -171,7 +173,7 @@ impl Loop {
             groups.push(vec![Op::Claim(Claim { lanes: self.lanes.clone(), limit: claiming })]);
         }
         let store = Arc::clone(&self.held.store);
-        self.in_flight = Some(Box::pin(async move { store.submit(groups).await }));
+        self.in_flight = Some(Asked::now(async move { store.submit(groups).await }));
     }
 
     /// How many more chunks may be claimed.
@@ -191,9 +193,9 @@ impl Loop {
         let store = Arc::clone(&self.held.store);
         if let Some(finish) = self.unclear.pop() {
             let (job, chunk) = (finish.fence.job(), finish.fence.chunk());
-            self.reading = Some(Box::pin(async move { Look::Chunk(Box::new(finish), store.get_chunk(job, chunk).await) }));
+            self.reading = Some(Asked::now(async move { Look::Chunk(Box::new(finish), store.get_chunk(job, chunk).await) }));
         } else if let Some(job) = self.job.filter(|_| self.is_idle() && !self.is_looked) {
-            self.reading = Some(Box::pin(async move { Look::Job(store.job(job).await) }));
+            self.reading = Some(Asked::now(async move { Look::Job(store.job(job).await) }));
         }
     }
 
@@ -225,10 +227,23 @@ impl Loop {
     fn wake_at(&self) -> Option<Instant> {
         let lookout = self.ending.is_none().then(|| self.lookout.next_at());
         let vigil = Some(self.vigil.next_at());
-        [lookout, vigil, self.held.ahead.stale_at(), self.trouble.retry_at()].into_iter().flatten().min()
+        let others = [self.held.ahead.stale_at(), self.trouble.retry_at(), self.silent_at()];
+        [lookout, vigil].into_iter().chain(others).flatten().min()
     }
 
-    fn look_at_time(&mut self, now: Instant) {
+    /// When the store will not have answered for too long.
+    fn silent_at(&self) -> Option<Instant> {
+        let asked = [self.in_flight.as_ref().map(|asked| asked.at), self.reading.as_ref().map(|asked| asked.at)];
+        asked.into_iter().flatten().min().map(|at| self.trouble.silent_at(at))
+    }
+
+    fn look_at_time(&mut self, now: Instant) -> Result<()> {
+        if self.silent_at().is_some_and(|at| at <= now) {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "go on: the store does not answer; what was sent may be written or not",
+            ));
+        }
         self.trouble.look(now);
         self.lookout.look(now);
         if self.held.ahead.stale_at().is_some_and(|at| at <= now) {
@@ -244,6 +259,7 @@ impl Loop {
         if self.vigil.is_lost(now) {
             self.lose_all();
         }
+        Ok(())
     }
 
     /// Takes every claim for lost.
@@ -256,10 +272,22 @@ impl Loop {
     }
 }
 
-/// Waits for what is on its way, and takes it out; for ever where nothing is.
-async fn ready<T>(future: &mut Option<Boxed<T>>) -> T {
-    let Some(awaited) = future else { return std::future::pending().await };
-    let value = awaited.await;
-    *future = None;
-    value
+/// What the store was asked, and when.
+struct Asked<T> {
+    at: Instant,
+    answer: Boxed<T>,
+}
+
+impl<T> Asked<T> {
+    fn now(answer: impl Future<Output = T> + Send + 'static) -> Self {
+        Self { at: Instant::now(), answer: Box::pin(answer) }
+    }
+}
+
+/// Waits for an answer, and takes it out; for ever where nothing was asked.
+async fn ready<T>(asked: &mut Option<Asked<T>>) -> T {
+    let Some(Asked { answer, .. }) = asked else { return std::future::pending().await };
+    let answer = answer.await;
+    *asked = None;
+    answer
 }
