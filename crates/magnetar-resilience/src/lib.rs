@@ -6,8 +6,10 @@ mod classify;
 mod clock;
 mod deadline;
 mod error;
+mod limiter;
 mod observe;
 mod outcome;
+mod pool;
 mod random;
 mod retry;
 mod sync;
@@ -23,8 +25,10 @@ pub use crate::{
     classify::{ByClass, Classifier, Classify, ErrorClass, Verdict},
     clock::{Clock, ManualClock, Sleep, TokioClock},
     error::{Cause, ConfigError, ResilienceError},
+    limiter::{RateLimiter, RateLimiterBuilder},
     observe::{BreakerMode, CallOutcome, ClosedReason, Event, Observer, RetryStop},
     outcome::{Error, Phase, Rejection},
+    pool::{AcquireError, ClosedCounts, ConnectionFactory, ConnectionPool, PoolBuilder, PoolConfig, PoolStats, Pooled},
     random::Random,
     retry::{Idempotency, Retry, RetryBudget, RetryBudgetBuilder, RetryBuilder, Withdrawal},
 };

@@ -4,5 +4,8 @@
 mod breaker;
 mod breaker_model;
 mod breaker_settings;
+mod cancellation;
+mod lab;
+mod pool;
 mod retry;
 mod support;

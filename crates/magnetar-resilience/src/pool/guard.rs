@@ -1,0 +1,131 @@
+//! A connection that is lent out, and comes back by itself.
+
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use tokio::task::JoinHandle;
+
+use super::shared::{Connection, Shared};
+use crate::{deadline, observe::ClosedReason};
+
+/// A connection of a pool. It goes back when it is dropped; it is closed instead if that happens in a panic, if it was
+/// marked dirty, or if it is old.
+pub struct Pooled<T: Send + 'static> {
+    shared: Arc<Shared<T>>,
+    /// None only while it is being taken out at the very end.
+    connection: Option<Connection<T>>,
+    is_dirty: bool,
+}
+
+impl<T: Send + 'static> Pooled<T> {
+    #[inline]
+    pub(super) fn new(shared: Arc<Shared<T>>, connection: Connection<T>) -> Self {
+        Self { shared, connection: Some(connection), is_dirty: false }
+    }
+
+    /// From here on the connection is in the midst of something: dropped before [`mark_clean`](Self::mark_clean) it is closed, since
+    /// the next user would get the rest of this one's answer. Mark it before an exchange that may be cancelled.
+    pub fn mark_dirty(&mut self) {
+        self.is_dirty = true;
+    }
+
+    /// The exchange is over: the connection may be used by others.
+    pub fn mark_clean(&mut self) {
+        self.is_dirty = false;
+    }
+
+    /// Closes the connection instead of giving it back.
+    pub fn discard(self) {
+        drop(self.close(ClosedReason::Discarded));
+    }
+
+    /// Takes the connection out of the pool for good. The pool may make another in its place.
+    pub fn detach(mut self) -> T {
+        let connection = self.take();
+        self.shared.roster.detached();
+        connection.value
+    }
+
+    /// How long ago the connection was made.
+    pub fn age(&self) -> Duration {
+        self.shared.clock.now().saturating_sub(self.connection().created)
+    }
+
+    /// Asks the factory. A check that is cut off or panics leaves the guard dirty: half an exchange is on the wire.
+    pub(super) async fn is_healthy(&mut self, ends: Duration) -> bool {
+        let was_dirty = self.is_dirty;
+        self.is_dirty = true;
+        let check = self.shared.factory.is_healthy(&self.connection().value);
+        let Some(is_healthy) = deadline::until(&*self.shared.clock, Some(ends), check).await else { return false };
+        self.is_dirty = was_dirty;
+        is_healthy
+    }
+
+    /// Checks the connection and gives it back, or closes it if it is unhealthy or was marked dirty.
+    pub(super) async fn release(mut self) {
+        let ends = self.shared.clock.now().saturating_add(self.shared.check_timeout);
+        let reason = if self.is_dirty {
+            ClosedReason::Discarded
+        } else if self.is_healthy(ends).await {
+            return;
+        } else {
+            ClosedReason::Unhealthy
+        };
+        if let Some(closing) = self.close(reason) {
+            // A farewell that panics ends its own task and frees its place; there is nothing to do about it here.
+            let _ended = closing.await;
+        }
+    }
+
+    pub(super) fn close(mut self, reason: ClosedReason) -> Option<JoinHandle<()>> {
+        let connection = self.take();
+        self.shared.dispose(connection, reason)
+    }
+
+    #[expect(clippy::expect_used, reason = "the field is emptied only by methods that end the guard")]
+    fn connection(&self) -> &Connection<T> {
+        self.connection.as_ref().expect("a guard holds its connection until it ends")
+    }
+
+    #[expect(clippy::expect_used, reason = "the field is emptied only by methods that end the guard")]
+    fn take(&mut self) -> Connection<T> {
+        self.connection.take().expect("a guard holds its connection until it ends")
+    }
+}
+
+impl<T: Send + 'static> Deref for Pooled<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.connection().value
+    }
+}
+
+impl<T: Send + 'static> DerefMut for Pooled<T> {
+    #[expect(clippy::expect_used, reason = "the field is emptied only by methods that end the guard")]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.connection.as_mut().expect("a guard holds its connection until it ends").value
+    }
+}
+
+impl<T: Send + 'static> Drop for Pooled<T> {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        if self.is_dirty || thread::panicking() {
+            self.shared.dispose(connection, ClosedReason::Discarded);
+        } else {
+            self.shared.give_back(connection);
+        }
+    }
+}
+
+impl<T: Send + fmt::Debug + 'static> fmt::Debug for Pooled<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pooled").field(&self.connection().value).finish()
+    }
+}
