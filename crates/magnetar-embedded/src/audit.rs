@@ -12,6 +12,7 @@ use crate::{
     engine::{Count, tally_place},
     key::{self, JobNo, Spot},
     look::{self, FoundJob},
+    ready,
     row::{Body, ChunkRow, Edge, Here, JobNoRow, LeaseRow, Tally},
     stop::Stop,
     table::Table,
@@ -31,10 +32,13 @@ struct Auditor<'v> {
 pub(crate) fn audit(view: &dyn View, job: JobId) -> Result<Audit, Stop> {
     let Some(job) = look::job(view, job)? else { return Ok(Audit::default()) };
     let tally = Tally { stats: JobStats::new(job.row.id), ..Tally::default() };
-    let ready = ready_rows(view, job.no)?;
+    let (ready, doubled) = ready_chunks(view, job.no)?;
     let timers = due_rows(view, Table::Timer, job.no)?;
     let deadlines = due_rows(view, Table::Deadline, job.no)?;
     let mut auditor = Auditor { view, job, audit: Audit::default(), tally, ready, timers, deadlines };
+    if doubled > 0 {
+        auditor.problem(format!("{doubled} chunks are ready twice"));
+    }
     auditor.chunks()?;
     auditor.leftovers()?;
     Ok(auditor.audit)
@@ -184,14 +188,13 @@ impl Auditor<'_> {
     }
 }
 
-fn ready_rows(view: &dyn View, job: JobNo) -> Result<HashSet<Spot>, Stop> {
-    let mut found = HashSet::new();
-    look::each::<Here>(view, Table::Ready, &key::job(job), &key::job_end(job), &mut |row_key, _| {
-        let (_, _, chunk) = key::parse_ready(row_key).ok_or_else(|| Stop::corrupt(Table::Ready, row_key, "has no chunk"))?;
-        found.insert(Spot { job, chunk });
-        Ok(ControlFlow::Continue(()))
+/// The chunks of all runs, and how many of them stand in two.
+fn ready_chunks(view: &dyn View, job: JobNo) -> Result<(HashSet<Spot>, u64), Stop> {
+    let (mut found, mut doubled) = (HashSet::new(), 0);
+    ready::each_of(view, job, &mut |first, last| {
+        doubled += (first..=last).map(|chunk| u64::from(!found.insert(Spot { job, chunk }))).sum::<u64>();
     })?;
-    Ok(found)
+    Ok((found, doubled))
 }
 
 fn due_rows(view: &dyn View, table: Table, job: JobNo) -> Result<HashSet<(Timestamp, Spot)>, Stop> {

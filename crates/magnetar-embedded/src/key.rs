@@ -53,35 +53,28 @@ pub(crate) fn lane(job: JobNo, name: &str) -> Vec<u8> {
     join(&[&job.0.to_be_bytes(), name.as_bytes(), &[0]])
 }
 
-/// Bytes of a ready key behind its lane.
-const READY_TAIL_BYTES: usize = 10;
-
-pub(crate) fn ready(job: JobNo, name: &str, priority: i16, chunk: ChunkId) -> Vec<u8> {
+/// All ready chunks of one priority in a lane begin so; their ids follow.
+pub(crate) fn level(job: JobNo, name: &str, priority: i16) -> Vec<u8> {
     // Larger priorities come first: turning the sign bit over sorts them, turning all others too reverses them.
     let urgency = priority.cast_unsigned() ^ 0x7fff;
-    join(&[&lane(job, name), &urgency.to_be_bytes(), &chunk.to_be_bytes()])
+    join(&[&job.0.to_be_bytes(), name.as_bytes(), &[0], &urgency.to_be_bytes()])
 }
 
-/// The job of a lane, by the beginning of its keys.
-pub(crate) fn lane_job(lane: &[u8]) -> Option<JobNo> {
-    number(lane, 0).map(JobNo)
+/// The ready key of a chunk in a level.
+pub(crate) fn ready(level: &[u8], chunk: ChunkId) -> Vec<u8> {
+    join(&[level, &chunk.to_be_bytes()])
 }
 
-/// The lane of a ready key, the place in its order (smaller is more urgent), and the chunk.
-pub(crate) fn parse_ready(key: &[u8]) -> Option<(&[u8], u16, ChunkId)> {
-    let (lane, tail) = key.split_at_checked(key.len().checked_sub(READY_TAIL_BYTES)?)?;
-    let (urgency, _) = tail.split_first_chunk::<2>()?;
-    Some((lane, u16::from_be_bytes(*urgency), number(tail, 2)?))
+/// The level of a ready key, and the chunk.
+pub(crate) fn parse_ready(key: &[u8]) -> Option<(&[u8], ChunkId)> {
+    let (level, chunk) = key.split_last_chunk::<8>()?;
+    Some((level, u64::from_be_bytes(*chunk)))
 }
 
-/// What all ready keys of a lane and a priority begin with: what follows is the chunk.
-pub(crate) fn ready_run(key: &[u8]) -> Option<&[u8]> {
-    key.split_last_chunk::<8>().map(|(run, _)| run)
-}
-
-/// A chunk in such a run.
-pub(crate) fn ready_in_run(run: &[u8], chunk: ChunkId) -> Vec<u8> {
-    join(&[run, &chunk.to_be_bytes()])
+/// The lane of a level, and its place in the lane's order: smaller is more urgent.
+pub(crate) fn parse_level(level: &[u8]) -> Option<(&[u8], u16)> {
+    let (lane, urgency) = level.split_last_chunk::<2>()?;
+    Some((lane, u16::from_be_bytes(*urgency)))
 }
 
 /// A chunk under a time, for timers and deadlines.
@@ -165,9 +158,11 @@ mod tests {
         fn keys_sort_as_what_they_stand_for(a: (i64, u64, i16), b: (i64, u64, i16)) {
             prop_assert_eq!(job_id(a.0).cmp(&job_id(b.0)), a.0.cmp(&b.0));
             prop_assert_eq!(parse_job_id(&job_id(a.0)), Some(a.0));
-            let key = |(_, chunk, priority): (i64, u64, i16)| ready(JobNo(1), "lane", priority, chunk);
+            let key = |(_, chunk, priority): (i64, u64, i16)| ready(&level(JobNo(1), "lane", priority), chunk);
             prop_assert_eq!(key(a).cmp(&key(b)), b.2.cmp(&a.2).then(a.1.cmp(&b.1)));
-            prop_assert_eq!(parse_ready(&key(a)).map(|(_, _, chunk)| chunk), Some(a.1));
+            prop_assert_eq!(parse_ready(&key(a)).map(|(_, chunk)| chunk), Some(a.1));
+            let level = level(JobNo(1), "lane", a.2);
+            prop_assert_eq!(parse_level(&level).unwrap().0, lane(JobNo(1), "lane"));
         }
 
         #[test]
@@ -181,6 +176,7 @@ mod tests {
     #[test]
     fn lanes_do_not_reach_into_each_other() {
         let end = prefix_end(&lane(JobNo(1), "a"));
-        assert!(ready(JobNo(1), "a", i16::MIN, u64::MAX) < end && ready(JobNo(1), "ab", i16::MAX, 0) > end);
+        let key = |name, priority, chunk| ready(&level(JobNo(1), name, priority), chunk);
+        assert!(key("a", i16::MIN, u64::MAX) < end && key("ab", i16::MAX, 0) > end);
     }
 }

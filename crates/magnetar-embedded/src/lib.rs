@@ -24,6 +24,7 @@ mod hint;
 mod host;
 mod inline;
 mod key;
+mod lanes;
 mod locks;
 mod look;
 mod memo;

@@ -3,17 +3,13 @@
 //! It is right as long as nobody else writes: [`Tx::has_foreign_writes`](crate::Tx::has_foreign_writes) tells, and then
 //! everything is forgotten. A remembered row is the bytes that were read or committed, and verified at each use like any other.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeSet, HashMap},
-    ops::ControlFlow,
-};
+use std::{cell::RefCell, collections::HashMap, ops::ControlFlow};
 
 use magnetar_core::Result;
 
 use crate::{
     backend::{Show, View},
-    key,
+    lanes::Lanes,
     table::Table,
     writes::Writes,
 };
@@ -24,13 +20,6 @@ const BYTES_MAX: usize = 1 << 20;
 const ROW_BYTES_MAX: usize = 4 << 10;
 /// The rows of a commit with more changes, such as an import, are not remembered.
 const COMMIT_ROWS_MAX: usize = 4096;
-/// The most lanes whose heads are remembered.
-const LANES_MAX: usize = 256;
-/// The most keys of one lane that are remembered.
-const LANE_KEYS_MAX: usize = 4096;
-/// The first read of a lane goes this far ahead, and each further one twice as far as the one before.
-const AHEAD_MIN: usize = 16;
-const AHEAD_MAX: usize = 512;
 
 /// Rows and heads of lanes as of the last commit.
 #[derive(Debug, Default)]
@@ -43,9 +32,7 @@ impl Memo {
     /// Takes over what a commit made of it.
     pub(crate) fn commit(&mut self, writes: &Writes) {
         self.rows.commit(writes);
-        if self.lanes.0.len() > LANES_MAX {
-            self.lanes.0.clear();
-        }
+        self.lanes.bound();
     }
 }
 
@@ -144,72 +131,6 @@ impl View for Remembering<'_> {
     }
 }
 
-/// The heads of lanes.
-#[derive(Debug, Default)]
-pub(crate) struct Lanes(HashMap<Vec<u8>, ReadyLane>);
-
-/// The head of a lane, read ahead, so that not every claim walks over what others took.
-#[derive(Debug)]
-struct ReadyLane {
-    /// Every ready key of the lane before `read_to`.
-    keys: BTreeSet<Vec<u8>>,
-    /// How far the lane has been read; none at its end.
-    read_to: Option<Vec<u8>>,
-    /// How many keys the next read takes.
-    ahead: usize,
-}
-
-/// Where a lane is to be read on.
-pub(crate) struct ReadOn {
-    pub(crate) from: Vec<u8>,
-    pub(crate) ahead: usize,
-}
-
-impl Lanes {
-    /// The first key of a lane; none where it is empty, or where it must be read on first.
-    pub(crate) fn first(&self, lane: &[u8]) -> Result<Option<&Vec<u8>>, ReadOn> {
-        let Some(known) = self.0.get(lane) else { return Err(ReadOn { from: lane.to_vec(), ahead: AHEAD_MIN }) };
-        match (known.keys.first(), &known.read_to) {
-            (Some(key), _) => Ok(Some(key)),
-            (None, None) => Ok(None),
-            (None, Some(from)) => Err(ReadOn { from: from.clone(), ahead: known.ahead }),
-        }
-    }
-
-    /// Notes what was read: all keys up to `read_to`.
-    pub(crate) fn note(&mut self, lane: &[u8], keys: BTreeSet<Vec<u8>>, read_to: Option<Vec<u8>>, ahead: usize) {
-        self.0.insert(lane.to_vec(), ReadyLane { keys, read_to, ahead: (ahead * 2).min(AHEAD_MAX) });
-    }
-
-    pub(crate) fn put(&mut self, key: &[u8]) {
-        let Some(lane) = self.of(key) else { return };
-        if lane.read_to.as_deref().is_none_or(|read_to| key < read_to) {
-            lane.keys.insert(key.to_vec());
-        }
-        if lane.keys.len() > LANE_KEYS_MAX
-            && let Some(read_to) = lane.keys.iter().nth(LANE_KEYS_MAX / 2).cloned()
-        {
-            lane.keys.split_off(&read_to);
-            lane.read_to = Some(read_to);
-        }
-    }
-
-    pub(crate) fn remove(&mut self, key: &[u8]) {
-        if let Some(lane) = self.of(key) {
-            lane.keys.remove(key);
-        }
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    fn of(&mut self, key: &[u8]) -> Option<&mut ReadyLane> {
-        let (lane, ..) = key::parse_ready(key)?;
-        self.0.get_mut(lane)
-    }
-}
-
 /// Reads rows only so that they are remembered.
 pub(crate) fn warm(view: &dyn View, table: Table, from: &[u8], to: &[u8]) -> Result<()> {
     view.scan(table, from, to, &mut |_, _| ControlFlow::Continue(()))
@@ -217,10 +138,7 @@ pub(crate) fn warm(view: &dyn View, table: Table, from: &[u8], to: &[u8]) -> Res
 
 #[cfg(test)]
 mod tests {
-    use magnetar_core::ChunkId;
-
     use super::*;
-    use crate::key::JobNo;
 
     type Change<'c> = (Table, &'c [u8], Option<&'c [u8]>);
 
@@ -230,10 +148,6 @@ mod tests {
             writes.set(*table, key.to_vec(), row.map(<[u8]>::to_vec));
         }
         writes
-    }
-
-    fn ready(chunk: ChunkId) -> Vec<u8> {
-        key::ready(JobNo(1), "", 0, chunk)
     }
 
     #[test]
@@ -281,42 +195,5 @@ mod tests {
             assert!(rows.bytes <= BYTES_MAX + 2 * ROW_BYTES_MAX);
             assert!(rows.get(Table::Chunk, &number.to_be_bytes()).is_some());
         }
-    }
-
-    #[test]
-    fn lane_that_grows_too_long_keeps_its_head_and_is_read_on_behind_it() {
-        let mut lanes = Lanes::default();
-        let lane = key::lane(JobNo(1), "");
-        lanes.note(&lane, BTreeSet::new(), None, AHEAD_MIN);
-        let chunks = 0..=LANE_KEYS_MAX as u64;
-        chunks.clone().rev().for_each(|chunk| lanes.put(&ready(chunk)));
-        // What is claimed first, and then what the lane says must be read, are together all that was put in.
-        for chunk in chunks {
-            match lanes.first(&lane) {
-                Ok(first) => {
-                    assert_eq!(first, Some(&ready(chunk)));
-                    lanes.remove(&ready(chunk));
-                }
-                Err(ReadOn { from, .. }) => {
-                    assert_eq!(from, ready(chunk));
-                    return;
-                }
-            }
-        }
-        panic!("a lane that was cut is not read on");
-    }
-
-    #[test]
-    fn key_behind_what_was_read_waits_until_it_is_read() {
-        let mut lanes = Lanes::default();
-        let lane = key::lane(JobNo(1), "");
-        lanes.note(&lane, BTreeSet::from([ready(1)]), Some(ready(5)), AHEAD_MIN);
-        lanes.put(&ready(7));
-        lanes.put(&ready(3));
-        for chunk in [1, 3] {
-            assert_eq!(lanes.first(&lane).ok().flatten(), Some(&ready(chunk)));
-            lanes.remove(&ready(chunk));
-        }
-        assert!(lanes.first(&lane).is_err_and(|read_on| read_on.from == ready(5) && read_on.ahead == 2 * AHEAD_MIN));
     }
 }

@@ -145,6 +145,12 @@ pub(crate) struct RecordRow {
     pub(crate) value: Vec<u8>,
 }
 
+/// Ready chunks of one lane and one priority whose ids follow each other: from this one to the one in the row's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Run {
+    pub(crate) first: ChunkId,
+}
+
 /// A row that says all by being there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Here;

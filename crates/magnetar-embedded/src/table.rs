@@ -20,7 +20,7 @@ pub enum Table {
     Body,
     /// Chunks by their keys.
     Key,
-    /// What can be claimed, in the order in which it is.
+    /// What can be claimed, in the order in which it is: runs of chunks, each under its last.
     Ready,
     /// What waits for a time, by that time.
     Timer,

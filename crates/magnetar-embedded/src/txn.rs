@@ -13,10 +13,12 @@ use serde::Serialize;
 
 use crate::{
     backend::{Show, View},
-    key::{self, JobNo, Spot},
+    key::{self, JobNo},
+    lanes::{Lanes, ReadOn},
     look::{self, FoundJob},
-    memo::{self, Lanes, ReadOn},
-    row::{self, Here, Meta, Tally},
+    memo,
+    ready::{self, Runs, Tail},
+    row::{self, Meta, Run, Tally},
     stop::Stop,
     table::Table,
     writes::{Change, Writes},
@@ -29,6 +31,9 @@ pub(crate) struct Txn<'v> {
     /// Whether nothing was written before the current group, so that it is taken back by dropping all that is.
     is_first: bool,
     lanes: Lanes,
+    runs: Runs,
+    /// Chunks of the current group that became ready last, not yet among the runs.
+    tail: Option<Tail>,
     meta: Cell<Option<Counted<Meta>>>,
     tallies: RefCell<HashMap<JobNo, Counted<Tally>>>,
     jobs: RefCell<HashMap<JobId, FoundJob>>,
@@ -44,12 +49,26 @@ struct Counted<T> {
 /// How to take back one change.
 enum Undo {
     Row(Table, Vec<u8>, Option<Change>),
+    Run(Vec<u8>, Option<Option<ChunkId>>),
     Meta(Counted<Meta>),
     Tally(JobNo, Counted<Tally>),
 }
 
-/// The head of a lane: its place in the lane's order (smaller is more urgent), its chunk, its key.
-pub(crate) type Head = (u16, ChunkId, Vec<u8>);
+/// The head of a lane.
+pub(crate) struct Head {
+    /// Its place in the lane's order: smaller is more urgent.
+    pub(crate) urgency: u16,
+    pub(crate) chunk: ChunkId,
+    /// The run that it is the first of.
+    run: Vec<u8>,
+}
+
+impl Head {
+    /// Whether it stands in this level.
+    pub(crate) fn is_in(&self, level: &[u8]) -> bool {
+        key::parse_ready(&self.run).is_some_and(|(its, _)| its == level)
+    }
+}
 
 impl View for Txn<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
@@ -73,6 +92,8 @@ impl<'v> Txn<'v> {
             undo: Vec::new(),
             is_first: true,
             lanes,
+            runs: Runs::default(),
+            tail: None,
             meta: Cell::default(),
             tallies: RefCell::default(),
             jobs: RefCell::default(),
@@ -81,6 +102,11 @@ impl<'v> Txn<'v> {
 
     /// What the backend is to make happen, and what is known of the heads of lanes once it has.
     pub(crate) fn into_parts(mut self) -> (Writes, Lanes) {
+        self.settle_tail();
+        for (run, first) in std::mem::take(&mut self.runs) {
+            let bytes = first.map(|first| row::encode(Table::Ready, &run, &Run { first }));
+            self.writes.set(Table::Ready, run, bytes);
+        }
         if let Some(meta) = self.meta.take() {
             self.write_counted(Table::Meta, key::META.to_vec(), meta);
         }
@@ -99,22 +125,27 @@ impl<'v> Txn<'v> {
 
     /// From here on is a new group.
     pub(crate) fn begin_group(&mut self) {
+        self.settle_tail();
         self.undo.clear();
         self.is_first = self.writes.is_empty()
+            && self.runs.is_empty()
             && self.meta.get().is_none_or(|meta| meta.now == meta.stored)
             && self.tallies.get_mut().values().all(|tally| tally.now == tally.stored);
     }
 
     /// Takes back everything since [`Txn::begin_group`].
     pub(crate) fn undo_group(&mut self) {
+        self.tail = None;
         if self.is_first {
             self.writes = Writes::default();
+            self.runs = Runs::default();
             self.meta.take();
             self.tallies.get_mut().clear();
         }
         while let Some(undo) = self.undo.pop() {
             match undo {
                 Undo::Row(table, key, before) => self.writes.restore(table, key, before),
+                Undo::Run(run, before) => self.runs.restore(run, before),
                 Undo::Meta(before) => self.meta.set(Some(before)),
                 Undo::Tally(job, before) => drop(self.tallies.get_mut().insert(job, before)),
             }
@@ -206,48 +237,82 @@ impl<'v> Txn<'v> {
         Ok(tally)
     }
 
-    pub(crate) fn put_ready(&mut self, key: Vec<u8>) {
-        self.lanes.put(&key);
-        self.put(Table::Ready, key, &Here);
+    /// Puts a chunk among the ready ones.
+    pub(crate) fn put_ready(&mut self, level: Vec<u8>, chunk: ChunkId) {
+        if !self.tail.as_mut().is_some_and(|tail| tail.takes(&level, chunk)) {
+            self.settle_tail();
+            self.tail = Some(Tail::new(level, chunk));
+        }
     }
 
-    pub(crate) fn remove_ready(&mut self, key: Vec<u8>) {
-        self.lanes.remove(&key);
-        self.remove(Table::Ready, key);
+    /// Takes a chunk out of the ready ones.
+    pub(crate) fn remove_ready(&mut self, level: &[u8], chunk: ChunkId) -> Result<(), Stop> {
+        self.settle_tail();
+        let chunk_key = key::ready(level, chunk);
+        let lane = key::parse_level(level).map_or(level, |(lane, _)| lane);
+        let (run, first) = match self.lanes.first_from(lane, &chunk_key) {
+            Ok(known) => known.map(|(run, first)| (run.to_vec(), first)),
+            Err(_) => self.runs.find(self.view, &chunk_key, &key::prefix_end(level), 1)?.pop(),
+        }
+        .ok_or_else(|| Stop::corrupt(Table::Ready, &chunk_key, "is in no run"))?;
+        let (behind, before) = ready::without((&run, first), level, chunk)?;
+        if let Some((run, first)) = before {
+            self.set_run(run, Some(first));
+        }
+        self.set_run(run, behind);
+        Ok(())
     }
 
-    /// What would be claimed next from a lane, reading at least `ahead` rows if need be.
-    pub(crate) fn head(&mut self, lane: &[u8], ahead: usize) -> Result<Option<Head>, Stop> {
+    /// Removes whole runs of a job, as many as the limit allows; returns how many went.
+    pub(crate) fn remove_runs(&mut self, job: JobNo, limit: usize) -> Result<usize, Stop> {
+        self.settle_tail();
+        let runs = self.runs.keys_of(self.view, job, limit)?;
+        let count = runs.len();
+        runs.into_iter().for_each(|run| self.set_run(run, None));
+        Ok(count)
+    }
+
+    fn settle_tail(&mut self) {
+        if let Some((run, first)) = self.tail.take().map(Tail::into_run) {
+            self.set_run(run, Some(first));
+        }
+    }
+
+    fn set_run(&mut self, run: Vec<u8>, first: Option<ChunkId>) {
+        self.lanes.set(&run, first);
+        if self.is_first {
+            self.runs.set(run, first);
+        } else {
+            let before = self.runs.set(run.clone(), first);
+            self.undo.push(Undo::Run(run, before));
+        }
+    }
+
+    /// What would be claimed next from a lane.
+    pub(crate) fn head(&mut self, lane: &[u8]) -> Result<Option<Head>, Stop> {
+        self.settle_tail();
         loop {
-            match self.lanes.first(lane) {
+            match self.lanes.first_from(lane, lane) {
                 Ok(None) => return Ok(None),
-                Ok(Some(key)) => {
-                    let (_, urgency, chunk) =
-                        key::parse_ready(key).ok_or_else(|| Stop::corrupt(Table::Ready, key, "has no ready key"))?;
-                    return Ok(Some((urgency, chunk, key.clone())));
+                Ok(Some((run, chunk))) => {
+                    let urgency = key::parse_ready(run).and_then(|(level, _)| key::parse_level(level));
+                    let (_, urgency) = urgency.ok_or_else(|| Stop::corrupt(Table::Ready, run, "has no ready key"))?;
+                    return Ok(Some(Head { urgency, chunk, run: run.to_vec() }));
                 }
-                Err(ReadOn { from, ahead: usual }) => self.read_ahead(lane, &from, ahead.max(usual))?,
+                Err(ReadOn { from, ahead }) => {
+                    let runs = self.runs.find(self.view, &from, &key::prefix_end(lane), ahead)?;
+                    let read_to = runs.last().filter(|_| runs.len() == ahead).map(|(last, _)| key::behind(last));
+                    self.lanes.note(lane, runs, read_to, ahead);
+                }
             }
         }
     }
 
-    fn read_ahead(&mut self, lane: &[u8], from: &[u8], ahead: usize) -> Result<(), Stop> {
-        let rows = look::rows::<Here>(self, Table::Ready, from, &key::prefix_end(lane), ahead)?;
-        let read_to = rows.last().filter(|_| rows.len() == ahead).map(|(key, _)| key::behind(key));
-        self.warm_chunks(lane, rows.iter().filter_map(|(key, _)| key::parse_ready(key)).map(|(.., chunk)| chunk))?;
-        self.lanes.note(lane, rows.into_iter().map(|(key, _)| key).collect(), read_to, ahead);
-        Ok(())
-    }
-
-    /// Reads the rows of chunks that will be claimed soon in one go, where they lie together.
-    fn warm_chunks(&self, lane: &[u8], chunks: impl Iterator<Item = ChunkId> + Clone) -> Result<(), Stop> {
-        let (Some(first), Some(last), count) = (chunks.clone().min(), chunks.clone().max(), chunks.count() as u64) else {
-            return Ok(());
-        };
-        let Some(job) = key::lane_job(lane) else { return Ok(()) };
-        if count > 1 && last - first < 2 * count {
-            let (from, to) = (key::spot(Spot { job, chunk: first }), key::behind(&key::spot(Spot { job, chunk: last })));
-            memo::warm(self.view, Table::Chunk, &from, &to)?;
+    /// Reads the row of a chunk that is about to be claimed together with those of the chunks behind it.
+    pub(crate) fn warm(&mut self, job: JobNo, head: &Head) -> Result<(), Stop> {
+        if let Some(ahead) = self.lanes.warm(&head.run, head.chunk) {
+            let spot = |chunk| key::spot(key::Spot { job, chunk });
+            memo::warm(self.view, Table::Chunk, &spot(head.chunk), &key::behind(&spot(head.chunk + (ahead - 1))))?;
         }
         Ok(())
     }

@@ -131,7 +131,7 @@ impl Step<'_, '_> {
             old.is_none_or(|was| was.place != place || was.lease != piece.lease || order(&was.row) != order(&piece.row));
         if is_moved {
             if let Some(was) = old {
-                self.leave(piece.spot, was);
+                self.leave(piece.spot, was)?;
             }
             self.enter(piece, place);
         }
@@ -141,9 +141,9 @@ impl Step<'_, '_> {
         self.count(piece, place)
     }
 
-    fn leave(&mut self, spot: Spot, was: &Was) {
+    fn leave(&mut self, spot: Spot, was: &Was) -> Result<(), Stop> {
         match was.place {
-            Place::Ready => self.txn.remove_ready(key::ready(spot.job, &was.row.lane, was.row.priority, spot.chunk)),
+            Place::Ready => self.txn.remove_ready(&level(spot, &was.row), spot.chunk)?,
             Place::Timer(at) => self.txn.remove(Table::Timer, key::due(at, spot)),
             Place::Lease => {
                 self.txn.remove(Table::Lease, key::spot(spot));
@@ -153,6 +153,7 @@ impl Step<'_, '_> {
             }
             Place::Blocked | Place::Ended => {}
         }
+        Ok(())
     }
 
     pub(super) fn enter(&mut self, piece: &Piece, place: Place) {
@@ -160,7 +161,7 @@ impl Step<'_, '_> {
         match place {
             Place::Ready => {
                 self.wakes = true;
-                self.txn.put_ready(key::ready(spot.job, &piece.row.lane, piece.row.priority, spot.chunk));
+                self.txn.put_ready(level(spot, &piece.row), spot.chunk);
             }
             Place::Timer(at) => {
                 self.expect_due(at);
@@ -208,6 +209,11 @@ impl Step<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// The level of the lanes where a chunk is ready.
+fn level(spot: Spot, row: &ChunkRow) -> Vec<u8> {
+    key::level(spot.job, &row.lane, row.priority)
 }
 
 /// What of a row decides its place in a lane.

@@ -34,10 +34,12 @@ impl Step<'_, '_> {
     fn take_ready(&mut self, lanes: &[(FoundJob, Vec<u8>)], limit: usize) -> Result<Vec<JobState>, Stop> {
         let mut taken = Vec::new();
         while taken.len() < limit {
-            let Some((job, (_, chunk, ready_key))) = self.most_urgent(lanes, limit - taken.len())? else { break };
-            let piece = self.ready_piece(Spot { job: job.no, chunk }, &job.row)?;
-            if key::ready(job.no, &piece.row.lane, piece.row.priority, chunk) != ready_key {
-                return Err(Stop::corrupt(Table::Ready, &ready_key, "is not where its chunk belongs"));
+            let Some((job, head)) = self.most_urgent(lanes)? else { break };
+            self.txn.warm(job.no, &head)?;
+            let spot = Spot { job: job.no, chunk: head.chunk };
+            let piece = self.ready_piece(spot, &job.row)?;
+            if !head.is_in(&key::level(job.no, &piece.row.lane, piece.row.priority)) {
+                return Err(Stop::corrupt(Table::Chunk, &key::spot(spot), "is not in the lane where it is ready"));
             }
             taken.push(self.lease(piece)?);
         }
@@ -57,11 +59,11 @@ impl Step<'_, '_> {
     }
 
     /// Larger priority, then the lane named first, then the lowest id.
-    fn most_urgent<'l>(&mut self, lanes: &'l [(FoundJob, Vec<u8>)], ahead: usize) -> Result<Option<(&'l FoundJob, Head)>, Stop> {
+    fn most_urgent<'l>(&mut self, lanes: &'l [(FoundJob, Vec<u8>)]) -> Result<Option<(&'l FoundJob, Head)>, Stop> {
         let mut best: Option<(&FoundJob, Head)> = None;
         for (job, lane) in lanes {
-            if let Some(head) = self.txn.head(lane, ahead)?
-                && best.as_ref().is_none_or(|(_, (urgency, ..))| head.0 < *urgency)
+            if let Some(head) = self.txn.head(lane)?
+                && best.as_ref().is_none_or(|(_, most)| head.urgency < most.urgency)
             {
                 best = Some((job, head));
             }

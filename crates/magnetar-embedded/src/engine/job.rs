@@ -205,7 +205,8 @@ impl Step<'_, '_> {
     }
 
     fn purge_rest(&mut self, job: JobNo) -> Result<(), Stop> {
-        for table in [Table::Key, Table::Ready, Table::Child, Table::Parent] {
+        self.budget -= self.txn.remove_runs(job, self.budget)?;
+        for table in [Table::Key, Table::Child, Table::Parent] {
             let mut found = Vec::new();
             let budget = self.budget;
             if budget == 0 {
