@@ -61,10 +61,27 @@ struct State {
     has_purge: bool,
 }
 
+/// What a group came to; none where it must be applied again in the next transaction.
+pub(crate) type Outcome = Option<Result<Vec<Reply>, Rejection>>;
+
+/// The requests of one transaction, which may still be arriving while the first are applied.
+pub(crate) trait Requests {
+    /// Applies the groups of the next request that have no outcome yet, and keeps what they come to. False where no more
+    /// is to come, and the transaction is to be committed.
+    fn next(&mut self, apply: &mut dyn FnMut(&Group) -> Result<Outcome>) -> Result<bool>;
+}
+
+/// No requests: for a transaction of upkeep alone.
+pub(crate) struct Nothing;
+
+impl Requests for Nothing {
+    fn next(&mut self, _apply: &mut dyn FnMut(&Group) -> Result<Outcome>) -> Result<bool> {
+        Ok(false)
+    }
+}
+
 /// What a transaction comes to.
 pub(crate) struct Applied {
-    /// For each group its outcome; none for one that must be applied again in the next transaction.
-    pub(crate) outcomes: Vec<Option<Result<Vec<Reply>, Rejection>>>,
     pub(crate) writes: Writes,
     pub(crate) flush: Flush,
     /// Whether something may have become claimable.
@@ -96,8 +113,8 @@ pub(crate) struct Step<'a, 'v> {
 }
 
 impl Engine {
-    /// Applies the groups of some requests as one transaction, in their order, each wholly or not at all.
-    pub(crate) fn apply(&mut self, view: &dyn View, requests: &[Vec<&Group>], now: Timestamp) -> Result<Applied> {
+    /// Applies the groups of requests as one transaction, in their order, each wholly or not at all.
+    pub(crate) fn apply(&mut self, view: &dyn View, requests: &mut dyn Requests, now: Timestamp) -> Result<Applied> {
         self.before = self.state;
         let memo = std::mem::take(&mut self.memo);
         let view = Remembering::new(view, memo.rows);
@@ -106,21 +123,26 @@ impl Engine {
         if step.is_upkeep_due() {
             step.bounded_upkeep()?;
         }
-        let mut outcomes = Vec::new();
-        for request in requests {
+        let mut flush = Flush::Unsynced;
+        loop {
             // Behind a group that must wait, the others of its request wait too, so that they stay in order.
             let mut is_waiting = false;
-            for group in request {
+            let is_more = requests.next(&mut |group| {
+                if !group.iter().all(Op::is_claim) {
+                    flush = Flush::Synced;
+                }
                 let outcome = if is_waiting { None } else { step.outcome(group)? };
                 is_waiting = outcome.is_none();
-                outcomes.push(outcome);
+                Ok(outcome)
+            })?;
+            if !is_more {
+                break;
             }
         }
         let wakes = step.wakes;
-        let flush = if requests.iter().flatten().copied().flatten().all(Op::is_claim) { Flush::Unsynced } else { Flush::Synced };
         let (writes, lanes) = txn.into_parts();
         let memo = Memo { rows: view.into_rows(), lanes };
-        Ok(Applied { outcomes, writes, flush, wakes, memo })
+        Ok(Applied { writes, flush, wakes, memo })
     }
 
     /// To be called where others have written since the last transaction: nothing that is known of the tables is right any more.

@@ -6,13 +6,14 @@ use magnetar_core::{Answer, Clock, Group, Query, Rejection, Reply, Result};
 
 use crate::{
     backend::{Backend, Reader},
+    engine::{Outcome, Requests},
     hint::Hint,
     locks::Locks,
     options::Options,
     read,
     store::closed,
     sync::{Mutex, lock},
-    writer::{Outcome, Writer},
+    writer::Writer,
 };
 
 pub(crate) struct Inline {
@@ -24,6 +25,25 @@ pub(crate) struct Inline {
 struct Open {
     writer: Writer,
     reader: Box<dyn Reader>,
+}
+
+/// The one request of a transaction.
+struct One<'a> {
+    groups: &'a [Group],
+    outcomes: &'a mut [Outcome],
+    is_over: bool,
+}
+
+impl Requests for One<'_> {
+    fn next(&mut self, apply: &mut dyn FnMut(&Group) -> Result<Outcome>) -> Result<bool> {
+        if std::mem::replace(&mut self.is_over, true) {
+            return Ok(false);
+        }
+        for (group, outcome) in self.groups.iter().zip(&mut *self.outcomes).filter(|(_, outcome)| outcome.is_none()) {
+            *outcome = apply(group)?;
+        }
+        Ok(true)
+    }
 }
 
 impl Inline {
@@ -43,14 +63,9 @@ impl Inline {
         let Open { writer, .. } = open.as_mut().ok_or_else(closed)?;
         let mut outcomes: Vec<Outcome> = groups.iter().map(|_| None).collect();
         while outcomes.iter().any(Option::is_none) {
-            let waiting: Vec<_> =
-                groups.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_none()).map(|(group, _)| group).collect();
-            let ran = writer.run(&[waiting])?;
-            if ran.wakes {
+            if writer.run(&mut One { groups, outcomes: &mut outcomes, is_over: false })? {
                 self.hint.change();
             }
-            let open = outcomes.iter_mut().filter(|outcome| outcome.is_none());
-            open.zip(ran.outcomes).for_each(|(slot, outcome)| *slot = outcome);
         }
         Ok(outcomes.into_iter().flatten().collect())
     }

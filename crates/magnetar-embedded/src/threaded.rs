@@ -1,10 +1,8 @@
 //! The threaded driver: one thread writes, some read, and answers come back through guards.
 //!
-//! The writer takes all groups that wait, applies them, commits once, and answers all (group commit). Whoever was answered
-//! first comes back first, and would start a tiny batch while the others wait a whole flush for it; so before it starts, the
-//! writer *gathers*: it waits until as many groups as last time have come, but no longer than a share of the mean batch time.
-//! A lone caller never waits.
+//! The writer takes all groups that wait, applies them, commits once, and answers all (group commit).
 
+mod batch;
 mod queue;
 mod readers;
 
@@ -17,6 +15,7 @@ use std::{
 use magnetar_core::{Answer, Clock, Error, ErrorKind, Group, Op, Query, Rejection, Reply, Result};
 
 use self::{
+    batch::{Batch, Gather},
     queue::{Ask, Queue, Request},
     readers::{Readers, Seen},
 };
@@ -221,14 +220,11 @@ impl Drop for Gone<'_> {
 /// The writer's thread.
 fn write(mut writer: Writer, shared: &Arc<Shared>) {
     let _gone = Gone(shared);
-    let mut gather = queue::Gather::default();
+    let mut gather = Gather::default();
     loop {
         let idle_for = if writer.has_backlog() { Duration::ZERO } else { writer.idle_for() };
-        let batch = shared.queue.take(idle_for, &gather);
-        let begin = queue::now();
-        let groups = batch.iter().map(Request::waiting_count).sum();
-        let closing = work(&mut writer, shared, batch);
-        gather.end(begin, groups);
+        let batch = gather.begin(&shared.queue, idle_for);
+        let closing = work(&mut writer, shared, &mut gather, batch);
         if let Some(closing) = closing {
             closing.send(writer.close().map(|()| Told));
             return;
@@ -237,36 +233,32 @@ fn write(mut writer: Writer, shared: &Arc<Shared>) {
 }
 
 /// Applies a batch and answers it. Returns the request to close, where there was one: it is always the last.
-fn work(writer: &mut Writer, shared: &Arc<Shared>, mut batch: Vec<Request>) -> Option<queue::Closing> {
-    let waiting: Vec<Vec<&Group>> = batch.iter().map(|request| request.waiting().collect()).collect();
-    let ran = writer.run(&waiting);
-    match ran {
-        Ok(ran) => {
-            if ran.wakes {
+fn work(writer: &mut Writer, shared: &Arc<Shared>, gather: &mut Gather, mut batch: Batch<'_>) -> Option<queue::Closing> {
+    let ran = writer.run(&mut batch);
+    let (requests, ended) = batch.end();
+    gather.end(ended);
+    let failed = match ran {
+        Ok(wakes) => {
+            if wakes {
                 shared.hint.change();
             }
-            let mut outcomes = ran.outcomes.into_iter();
-            for request in &mut batch {
-                request.take_outcomes(&mut outcomes);
-            }
+            None
         }
         Err(error) => {
             if error.kind() == ErrorKind::Poisoned || writer.is_poisoned() {
                 lock(&shared.poison).get_or_insert_with(|| error.to_string());
             }
-            for request in &mut batch {
-                request.failed = Some((error.kind(), error.to_string()));
-            }
+            Some((error.kind(), error.to_string()))
         }
-    }
+    };
     let mut closing = None;
     let mut again = Vec::new();
-    for request in batch {
-        if request.failed.is_none() && request.waiting_count() > 0 {
+    for request in requests {
+        if failed.is_none() && request.is_waiting() {
             again.push(request);
             continue;
         }
-        let failure = request.failed.map(|(kind, message)| Error::new(kind, message));
+        let failure = failed.clone().map(|(kind, message)| Error::new(kind, message));
         match (request.ask, failure) {
             (Ask::Groups(answerer), Some(error)) => answerer.send(Err(error)),
             (Ask::Groups(answerer), None) => {

@@ -5,11 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use magnetar_core::{Clock, Error, ErrorKind, Group, Rejection, Reply, Result};
+use magnetar_core::{Clock, Error, ErrorKind, Result};
 
 use crate::{
     backend::{Backend, Flush, Tx, View},
-    engine::{Applied, Engine},
+    engine::{Applied, Engine, Nothing, Requests},
     locks::Locks,
     look,
     memo::Memo,
@@ -17,9 +17,6 @@ use crate::{
     stop::Stop,
     writes::Writes,
 };
-
-/// What a group came to; none where it must be applied again.
-pub(crate) type Outcome = Option<Result<Vec<Reply>, Rejection>>;
 
 pub(crate) struct Writer {
     backend: Box<dyn Backend>,
@@ -29,13 +26,6 @@ pub(crate) struct Writer {
     learned: Option<(Writes, Memo)>,
     /// Why nothing can be trusted any more.
     poison: Option<String>,
-}
-
-/// What a transaction came to.
-pub(crate) struct Ran {
-    pub(crate) outcomes: Vec<Outcome>,
-    /// Whether something may have become claimable.
-    pub(crate) wakes: bool,
 }
 
 impl Writer {
@@ -57,18 +47,19 @@ impl Writer {
         self.backend.reader()
     }
 
-    /// Applies the groups of some requests in one commit. An error means that nothing was changed, unless the store is poisoned by it.
-    pub(crate) fn run(&mut self, requests: &[Vec<&Group>]) -> Result<Ran> {
+    /// Applies the groups of requests in one commit, and returns whether something may have become claimable. An error means
+    /// that nothing was changed, unless the store is poisoned by it.
+    pub(crate) fn run(&mut self, requests: &mut dyn Requests) -> Result<bool> {
         let now = self.clock.now();
-        let (ran, learned) = self.guarded(|backend, engine| {
+        let (wakes, learned) = self.guarded(|backend, engine| {
             let tx = begin(backend, engine)?;
-            let Applied { outcomes, writes, flush, wakes, memo } = engine.apply(&*tx, requests, now)?;
+            let Applied { writes, flush, wakes, memo } = engine.apply(&*tx, requests, now)?;
             commit(tx, &writes, flush)?;
             engine.committed();
-            Ok((Ran { outcomes, wakes }, (writes, memo)))
+            Ok((wakes, (writes, memo)))
         })?;
         self.learned = Some(learned);
-        Ok(ran)
+        Ok(wakes)
     }
 
     /// Has the engine remember what the last transaction wrote and learned. It happens before the next one at the latest; a
@@ -84,7 +75,7 @@ impl Writer {
         let mut wakes = false;
         while self.has_releases()? {
             self.engine.expect_backlog();
-            wakes |= self.run(&[])?.wakes;
+            wakes |= self.run(&mut Nothing)?;
             if !self.engine.has_backlog() && self.has_releases()? {
                 return Err(Error::new(ErrorKind::Corrupt, "tell of ends: a row that this needs is damaged; audit the jobs"));
             }

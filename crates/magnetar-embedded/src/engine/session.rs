@@ -85,7 +85,7 @@ impl Engine {
         txn.remove(Table::Session, key::session(session));
         self.buried.push(session);
         let (writes, _) = txn.into_parts();
-        Ok(Applied { outcomes: Vec::new(), writes, flush: Flush::Synced, wakes: false, memo: Memo::default() })
+        Ok(Applied { writes, flush: Flush::Synced, wakes: false, memo: Memo::default() })
     }
 }
 

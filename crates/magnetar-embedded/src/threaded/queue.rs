@@ -1,9 +1,9 @@
-//! The queue before the writer: bounded, closed once, and the gathering of a batch from it.
+//! The queue before the writer: bounded, and closed once.
 
 use std::{
     collections::VecDeque,
     sync::{Condvar, PoisonError, mpsc::SyncSender},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use magnetar_core::{Error, ErrorKind, Group, Op, Result};
@@ -11,20 +11,16 @@ use magnetar_core::{Error, ErrorKind, Group, Op, Result};
 use super::{Outcomes, Told};
 use crate::{
     answer::Answerer,
+    engine::Outcome,
     options::Options,
     store::closed,
     sync::{Mutex, MutexGuard, lock},
-    writer::Outcome,
 };
 
 /// Bytes of one batch, as a rough sum of what its ops carry.
 const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes that may wait.
 const QUEUE_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// The longest time for which a batch is gathered.
-const GATHER_MAX: Duration = Duration::from_millis(1);
-/// The share of the mean batch time for which one is gathered: 3/20.
-const GATHER_SHARE: (u32, u32) = (3, 20);
 
 pub(super) type Closing = Answerer<Told>;
 
@@ -41,7 +37,6 @@ pub(super) struct Request {
     /// One for each group; none while it waits.
     pub(super) outcomes: Vec<Outcome>,
     pub(super) ask: Ask,
-    pub(super) failed: Option<(ErrorKind, String)>,
     bytes: usize,
 }
 
@@ -49,23 +44,30 @@ impl Request {
     pub(super) fn new(groups: Vec<Group>, ask: Ask) -> Self {
         let bytes = groups.iter().flatten().map(op_bytes).sum();
         let outcomes = groups.iter().map(|_| None).collect();
-        Self { groups, outcomes, ask, failed: None, bytes }
+        Self { groups, outcomes, ask, bytes }
     }
 
-    /// The groups that have no outcome yet.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = &Group> {
-        self.groups.iter().zip(&self.outcomes).filter(|(_, outcome)| outcome.is_none()).map(|(group, _)| group)
+    /// Whether a group has no outcome yet.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.outcomes.iter().any(Option::is_none)
     }
 
-    pub(super) fn waiting_count(&self) -> usize {
-        self.outcomes.iter().filter(|outcome| outcome.is_none()).count()
-    }
-
-    /// Takes the outcomes of the groups that were waiting.
-    pub(super) fn take_outcomes(&mut self, outcomes: &mut impl Iterator<Item = Outcome>) {
-        for slot in self.outcomes.iter_mut().filter(|slot| slot.is_none()) {
-            *slot = outcomes.next().flatten();
+    /// Applies the groups that have no outcome yet.
+    pub(super) fn apply(&mut self, apply: &mut dyn FnMut(&Group) -> Result<Outcome>) -> Result<()> {
+        for (group, outcome) in self.groups.iter().zip(&mut self.outcomes).filter(|(_, outcome)| outcome.is_none()) {
+            *outcome = apply(group)?;
         }
+        Ok(())
+    }
+
+    /// What it counts for in the queue and in a transaction: its groups, and one where it has none.
+    fn weight(&self) -> usize {
+        self.groups.len().max(1)
+    }
+
+    /// Whether it must be alone in its transaction: a large one, so that nothing need be kept to take it back, and the last.
+    fn is_alone(&self) -> bool {
+        self.bytes > BATCH_BYTES_MAX || matches!(self.ask, Ask::Close(_))
     }
 }
 
@@ -106,20 +108,15 @@ struct Inner {
 impl Inner {
     /// Adds a request, and returns whether the writer is to be woken.
     fn add(&mut self, request: Request) -> bool {
-        let is_own = request.groups.is_empty();
-        self.put(request);
-        is_own || self.groups >= self.wanted
-    }
-
-    fn put(&mut self, request: Request) {
-        self.groups += request.groups.len();
+        self.groups += request.weight();
         self.bytes += request.bytes;
         self.requests.push_back(request);
+        self.groups >= self.wanted
     }
 
     fn next(&mut self) -> Option<Request> {
         let request = self.requests.pop_front()?;
-        self.groups = self.groups.saturating_sub(request.groups.len());
+        self.groups = self.groups.saturating_sub(request.weight());
         self.bytes = self.bytes.saturating_sub(request.bytes);
         Some(request)
     }
@@ -141,7 +138,8 @@ impl Queue {
         if inner.is_closed {
             return Err(closed());
         }
-        let is_full = inner.groups + request.groups.len() > self.groups_max || inner.bytes + request.bytes > QUEUE_BYTES_MAX;
+        let is_full =
+            inner.groups + request.weight() > self.groups_max || inner.bytes + request.bytes > QUEUE_BYTES_MAX;
         // Something larger than the queue is taken when nothing else waits.
         if is_full && !inner.requests.is_empty() {
             let waiting = inner.groups;
@@ -176,7 +174,7 @@ impl Queue {
     pub(super) fn push_again(&self, requests: Vec<Request>) {
         let mut inner = lock(&self.inner);
         for request in requests.into_iter().rev() {
-            inner.groups += request.groups.len();
+            inner.groups += request.weight();
             inner.bytes += request.bytes;
             inner.requests.push_front(request);
         }
@@ -201,32 +199,33 @@ impl Queue {
         true
     }
 
-    /// Takes the next batch, gathered; an empty one where nothing came for `idle_for`.
-    pub(super) fn take(&self, idle_for: Duration, gather: &Gather) -> Vec<Request> {
+    /// Waits for a request. Returns after `idle_for` at the latest.
+    pub(super) fn wait_for_one(&self, idle_for: Duration) {
         let inner = lock(&self.inner);
-        let inner = self.wait(inner, idle_for, 1, |inner| !inner.requests.is_empty());
-        let (expected, at_most) = gather.plan();
-        let expected = expected.min(self.batch_groups);
-        let mut inner = if inner.requests.is_empty() || expected <= 1 {
-            inner
-        } else {
-            self.wait(inner, at_most, expected, |inner| inner.groups >= expected || inner.is_closed)
-        };
-        let (mut batch, mut groups, mut bytes) = (Vec::new(), 0, 0);
-        while groups < self.batch_groups && bytes < BATCH_BYTES_MAX {
-            let is_close = inner.requests.front().is_some_and(|request| matches!(request.ask, Ask::Close(_)));
-            // It is the last there is: what must be applied again has been put before it. A large one is alone in its
-            // transaction, so that nothing need be kept to take it back.
-            let is_large = inner.requests.front().is_some_and(|request| request.bytes > BATCH_BYTES_MAX);
-            if (is_close || is_large) && !batch.is_empty() {
-                break;
+        drop(self.wait(inner, idle_for, 1));
+    }
+
+    /// Waits until so many groups are here, or for so long.
+    pub(super) fn wait_for_more(&self, at_most: Duration, wanted: usize) {
+        let inner = lock(&self.inner);
+        drop(self.wait(inner, at_most, wanted));
+    }
+
+    /// Moves what waits into a batch, as far as there is room in it.
+    pub(super) fn fill(&self, room: &mut Room, batch: &mut VecDeque<Request>) {
+        let mut inner = lock(&self.inner);
+        while !room.is_full(self.batch_groups) {
+            let Some(next) = inner.requests.front() else { return };
+            if next.is_alone() && room.groups > 0 {
+                room.is_shut = true;
+                return;
             }
-            let Some(request) = inner.next() else { break };
-            groups += request.groups.len().max(1);
-            bytes += request.bytes;
-            batch.push(request);
+            let Some(request) = inner.next() else { return };
+            room.groups += request.weight();
+            room.bytes += request.bytes;
+            room.is_shut = request.is_alone();
+            batch.push_back(request);
         }
-        batch
     }
 
     fn wait<'a>(
@@ -234,39 +233,25 @@ impl Queue {
         mut inner: MutexGuard<'a, Inner>,
         at_most: Duration,
         wanted: usize,
-        is_enough: impl Fn(&Inner) -> bool,
     ) -> MutexGuard<'a, Inner> {
         inner.wanted = wanted;
+        let is_enough = |inner: &Inner| inner.groups >= wanted || inner.is_closed;
         let outcome = self.arrived.wait_timeout_while(inner, at_most, |inner| !is_enough(inner));
         outcome.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
-/// The instant at which a batch begins.
-#[expect(clippy::disallowed_methods, reason = "how long a batch takes is measured, and no rule depends on it")]
-pub(super) fn now() -> Instant {
-    Instant::now()
-}
-
-/// What the last batches were like, and so how long the next is gathered.
+/// How much of a transaction is taken.
 #[derive(Default)]
-pub(super) struct Gather {
-    last_groups: usize,
-    mean: Duration,
+pub(super) struct Room {
+    pub(super) groups: usize,
+    bytes: usize,
+    /// Whether nothing more may come in, whatever its size.
+    is_shut: bool,
 }
 
-impl Gather {
-    /// How many groups are worth waiting for, and for how long.
-    fn plan(&self) -> (usize, Duration) {
-        let (part, whole) = GATHER_SHARE;
-        (self.last_groups, (self.mean * part / whole).min(GATHER_MAX))
-    }
-
-    /// Learns from a batch: the mean moves by an eighth.
-    pub(super) fn end(&mut self, begin: Instant, groups: usize) {
-        if groups > 0 {
-            self.mean = (self.mean * 7 + begin.elapsed()) / 8;
-            self.last_groups = groups;
-        }
+impl Room {
+    fn is_full(&self, groups_max: usize) -> bool {
+        self.is_shut || self.groups >= groups_max || self.bytes >= BATCH_BYTES_MAX
     }
 }

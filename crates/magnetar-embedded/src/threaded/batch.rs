@@ -1,0 +1,110 @@
+//! A batch: the requests of one commit, and the gathering of them.
+//!
+//! Whoever was answered first comes back first, and would start a tiny batch while the others wait a whole flush for it. So the
+//! writer *gathers*: before it commits, it waits until as many groups as last time have come, but no longer than a share of
+//! the mean batch time. What has come is applied meanwhile. A lone caller never waits.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use magnetar_core::{Group, Result};
+
+use super::queue::{Queue, Request, Room};
+use crate::engine::{Outcome, Requests};
+
+/// The longest time for which a batch is gathered.
+const GATHER_MAX: Duration = Duration::from_millis(1);
+/// The share of the mean batch time for which one is gathered: 3/20.
+const GATHER_SHARE: (u32, u32) = (3, 20);
+
+/// What the last batches were like, and so how long the next is gathered.
+#[derive(Default)]
+pub(super) struct Gather {
+    last_groups: usize,
+    mean: Duration,
+}
+
+impl Gather {
+    /// Takes the next batch, as far as it is here; an empty one where nothing came for `idle_for`.
+    pub(super) fn begin<'q>(&self, queue: &'q Queue, idle_for: Duration) -> Batch<'q> {
+        queue.wait_for_one(idle_for);
+        let (part, whole) = GATHER_SHARE;
+        let patience = (self.mean * part / whole).min(GATHER_MAX);
+        let (expected, begun) = (self.last_groups, now());
+        let mut batch =
+            Batch { queue, expected, patience, begun, room: Room::default(), arrived: VecDeque::new(), applied: Vec::new() };
+        batch.fill();
+        batch
+    }
+
+    /// Learns from a batch: the mean moves by an eighth.
+    pub(super) fn end(&mut self, batch: Ended) {
+        if batch.groups > 0 {
+            self.mean = (self.mean * 7 + batch.took) / 8;
+            self.last_groups = batch.groups;
+        }
+    }
+}
+
+/// The requests of one commit.
+pub(super) struct Batch<'q> {
+    queue: &'q Queue,
+    /// How many groups are worth waiting for.
+    expected: usize,
+    /// How long they are waited for yet.
+    patience: Duration,
+    begun: Instant,
+    room: Room,
+    arrived: VecDeque<Request>,
+    applied: Vec<Request>,
+}
+
+/// What a batch was like.
+pub(super) struct Ended {
+    groups: usize,
+    took: Duration,
+}
+
+impl Batch<'_> {
+    fn fill(&mut self) {
+        self.queue.fill(&mut self.room, &mut self.arrived);
+    }
+
+    /// The next request, waiting for it if that is worth it. It waits for half of what is missing at a time: each caller
+    /// who wakes the writer pays for that.
+    fn next(&mut self) -> Option<Request> {
+        if self.arrived.is_empty() {
+            self.fill();
+        }
+        let missing = self.expected.saturating_sub(self.room.groups);
+        if self.arrived.is_empty() && self.room.groups > 0 && missing > 0 && !self.patience.is_zero() {
+            let begun = now();
+            self.queue.wait_for_more(self.patience, missing.div_ceil(2));
+            self.patience = self.patience.saturating_sub(begun.elapsed());
+            self.fill();
+        }
+        self.arrived.pop_front()
+    }
+
+    /// All requests of the batch, those that were not applied among them, and what it was like.
+    pub(super) fn end(self) -> (impl Iterator<Item = Request>, Ended) {
+        let ended = Ended { groups: self.room.groups, took: self.begun.elapsed() };
+        (self.applied.into_iter().chain(self.arrived), ended)
+    }
+}
+
+impl Requests for Batch<'_> {
+    fn next(&mut self, apply: &mut dyn FnMut(&Group) -> Result<Outcome>) -> Result<bool> {
+        let Some(mut request) = Batch::next(self) else { return Ok(false) };
+        let applied = request.apply(apply);
+        self.applied.push(request);
+        applied.map(|()| true)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a batch takes is measured, and no rule depends on it")]
+fn now() -> Instant {
+    Instant::now()
+}
