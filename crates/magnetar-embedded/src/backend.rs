@@ -14,8 +14,8 @@ pub type Show<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
 /// A consistent view of the tables.
 pub trait View {
-    /// The value of a key.
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>>;
+    /// Shows the value of a key, if it has one.
+    fn get(&self, table: Table, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<()>;
 
     /// Shows the rows with `from <= key < to`, in the order of their keys, until `each` breaks.
     fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> Result<()>;

@@ -13,8 +13,7 @@ mod reopen;
 mod session;
 mod upkeep;
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use magnetar_core::{Group, Op, Rejection, Reply, Result, SessionId, Timestamp, Token};
 
 pub(crate) use self::chunk::{Count, tally_place};
@@ -43,6 +42,8 @@ pub(crate) struct Engine {
     locks: Box<dyn Locks>,
     /// What is known of the tables as of the last commit; nothing while a transaction is being prepared.
     memo: Memo,
+    /// The memory of the last transaction's writes, for the next.
+    spare: Writes,
     /// Sessions that are gone once the transaction is committed.
     buried: Vec<SessionId>,
 }
@@ -118,7 +119,7 @@ impl Engine {
         self.before = self.state;
         let memo = std::mem::take(&mut self.memo);
         let view = Remembering::new(view, memo.rows);
-        let mut txn = Txn::new(&view, memo.lanes);
+        let mut txn = Txn::new(&view, memo.lanes, std::mem::take(&mut self.spare));
         let mut step = Step::new(&mut txn, self, now);
         if step.is_upkeep_due() {
             step.bounded_upkeep()?;
@@ -151,9 +152,10 @@ impl Engine {
     }
 
     /// Takes over what a transaction has learned, once its writes are committed. Until then, nothing is remembered.
-    pub(crate) fn remember(&mut self, writes: &Writes, memo: Memo) {
+    pub(crate) fn remember(&mut self, writes: Writes, memo: Memo) {
         self.memo = memo;
-        self.memo.commit(writes);
+        self.memo.commit(&writes);
+        self.spare = writes.cleared();
     }
 
     /// To be called once the writes are committed.

@@ -1,13 +1,11 @@
 //! The heads of lanes: the runs that come first, known from one transaction to the next.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    ops::Bound,
-};
+use std::{collections::BTreeMap, ops::Bound};
 
+use foldhash::HashMap;
 use magnetar_core::ChunkId;
 
-use crate::key;
+use crate::key::{self, Key};
 
 /// The most lanes whose heads are remembered.
 const LANES_MAX: usize = 256;
@@ -19,18 +17,18 @@ const AHEAD_MAX: usize = 512;
 
 /// The heads of lanes, by what the keys of a lane begin with.
 #[derive(Debug, Default)]
-pub(crate) struct Lanes(HashMap<Vec<u8>, Lane>);
+pub(crate) struct Lanes(HashMap<Key, Lane>);
 
 #[derive(Debug)]
 struct Lane {
     /// Every run with a key before `read_to`, with its first chunk.
-    runs: BTreeMap<Vec<u8>, ChunkId>,
+    runs: BTreeMap<Key, ChunkId>,
     /// How far the lane has been read; none at its end.
-    read_to: Option<Vec<u8>>,
+    read_to: Option<Key>,
     /// How many runs the next read takes.
     ahead: usize,
     /// Up to this ready key the rows of chunks have been read.
-    warm_to: Vec<u8>,
+    warm_to: Key,
     /// How many rows of chunks the next such read takes.
     warm_ahead: u64,
 }
@@ -41,29 +39,29 @@ pub(crate) type Run<'l> = (&'l [u8], ChunkId);
 /// Where a lane is to be read on.
 #[derive(Debug, PartialEq)]
 pub(crate) struct ReadOn {
-    pub(crate) from: Vec<u8>,
+    pub(crate) from: Key,
     pub(crate) ahead: usize,
 }
 
 impl Lanes {
     /// The first run of a lane at or behind a key; none at its end. It may have to be read on first.
     pub(crate) fn first_from(&self, lane: &[u8], from: &[u8]) -> Result<Option<Run<'_>>, ReadOn> {
-        let Some(known) = self.0.get(lane) else { return Err(ReadOn { from: from.to_vec(), ahead: AHEAD_MIN }) };
+        let Some(known) = self.0.get(lane) else { return Err(ReadOn { from: Key::from_slice(from), ahead: AHEAD_MIN }) };
         let next = known.runs.range::<[u8], _>((Bound::Included(from), Bound::Unbounded)).next();
         match (next, &known.read_to) {
             (Some((run, first)), _) => Ok(Some((run, *first))),
             (None, None) => Ok(None),
-            (None, Some(read_to)) => Err(ReadOn { from: read_to.as_slice().max(from).to_vec(), ahead: known.ahead }),
+            (None, Some(read_to)) => Err(ReadOn { from: Key::from_slice(read_to.as_slice().max(from)), ahead: known.ahead }),
         }
     }
 
     /// Notes what was read from the beginning of a lane on, or from where it was to be read on: all runs up to `read_to`.
-    pub(crate) fn note(&mut self, lane: &[u8], runs: Vec<(Vec<u8>, ChunkId)>, read_to: Option<Vec<u8>>, ahead: usize) {
-        let known = self.0.entry(lane.to_vec()).or_insert_with(|| Lane {
+    pub(crate) fn note(&mut self, lane: &[u8], runs: Vec<(Key, ChunkId)>, read_to: Option<Key>, ahead: usize) {
+        let known = self.0.entry(Key::from_slice(lane)).or_insert_with(|| Lane {
             runs: BTreeMap::new(),
             read_to: None,
             ahead,
-            warm_to: Vec::new(),
+            warm_to: Key::new(),
             warm_ahead: AHEAD_MIN as u64,
         });
         known.runs.extend(runs);
@@ -82,7 +80,7 @@ impl Lanes {
                 if let Some(known) = lane.runs.get_mut(run) {
                     *known = first;
                 } else {
-                    lane.runs.insert(run.to_vec(), first);
+                    lane.runs.insert(Key::from_slice(run), first);
                     lane.bound();
                 }
             }
@@ -136,17 +134,17 @@ mod tests {
     use super::*;
     use crate::key::JobNo;
 
-    fn lane() -> Vec<u8> {
+    fn lane() -> Key {
         key::lane(JobNo(1), "")
     }
 
     /// The key of the run that ends with this chunk.
-    fn run(last: ChunkId) -> Vec<u8> {
+    fn run(last: ChunkId) -> Key {
         key::ready(&key::level(JobNo(1), "", 0), last)
     }
 
-    fn head(lanes: &Lanes) -> Result<Option<(Vec<u8>, ChunkId)>, ReadOn> {
-        lanes.first_from(&lane(), &lane()).map(|run| run.map(|(run, first)| (run.to_vec(), first)))
+    fn head(lanes: &Lanes) -> Result<Option<(Key, ChunkId)>, ReadOn> {
+        lanes.first_from(&lane(), &lane()).map(|run| run.map(|(run, first)| (Key::from_slice(run), first)))
     }
 
     #[test]

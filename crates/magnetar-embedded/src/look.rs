@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     backend::View,
-    key::{self, JobNo, Spot},
+    key::{self, JobNo, Key, Spot},
     row::{self, Body, ChunkRow, Edge, JobNoRow, JobRow, LeaseRow, Tally},
     stop::Stop,
     table::Table,
@@ -22,7 +22,9 @@ pub(crate) struct FoundJob {
 
 /// The row under a key.
 pub(crate) fn get<T: DeserializeOwned>(view: &dyn View, table: Table, key: &[u8]) -> Result<Option<T>, Stop> {
-    view.get(table, key)?.map(|bytes| row::decode(table, key, &bytes)).transpose()
+    let mut found = None;
+    view.get(table, key, &mut |bytes| found = Some(row::decode(table, key, bytes)))?;
+    found.transpose()
 }
 
 /// The first `limit` rows with `from <= key < to`.
@@ -32,10 +34,10 @@ pub(crate) fn rows<T: DeserializeOwned>(
     from: &[u8],
     to: &[u8],
     limit: usize,
-) -> Result<Vec<(Vec<u8>, T)>, Stop> {
+) -> Result<Vec<(Key, T)>, Stop> {
     let mut found = Vec::new();
     each(view, table, from, to, &mut |key, row| {
-        found.push((key.to_vec(), row));
+        found.push((Key::from_slice(key), row));
         Ok(if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })?;
     Ok(found)
@@ -105,13 +107,7 @@ pub(crate) fn lease(view: &dyn View, spot: Spot) -> Result<Option<LeaseRow>, Sto
 }
 
 /// What a chunk waits for, or who waits for it: up to `limit` edges from a key on.
-pub(crate) fn edges(
-    view: &dyn View,
-    table: Table,
-    of: Spot,
-    from: &[u8],
-    limit: usize,
-) -> Result<Vec<(Vec<u8>, Spot, Edge)>, Stop> {
+pub(crate) fn edges(view: &dyn View, table: Table, of: Spot, from: &[u8], limit: usize) -> Result<Vec<(Key, Spot, Edge)>, Stop> {
     rows::<Edge>(view, table, from, &key::edges_end(of), limit)?
         .into_iter()
         .map(|(edge_key, edge)| {
@@ -122,7 +118,7 @@ pub(crate) fn edges(
 }
 
 /// Every edge of a chunk.
-pub(crate) fn all_edges(view: &dyn View, table: Table, of: Spot) -> Result<Vec<(Vec<u8>, Spot, Edge)>, Stop> {
+pub(crate) fn all_edges(view: &dyn View, table: Table, of: Spot) -> Result<Vec<(Key, Spot, Edge)>, Stop> {
     edges(view, table, of, &key::spot(of), usize::MAX)
 }
 

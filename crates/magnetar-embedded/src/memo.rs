@@ -3,13 +3,16 @@
 //! It is right as long as nobody else writes: [`Tx::has_foreign_writes`](crate::Tx::has_foreign_writes) tells, and then
 //! everything is forgotten. A remembered row is the bytes that were read or committed, and verified at each use like any other.
 
-use std::{cell::RefCell, collections::HashMap, ops::ControlFlow};
+use std::{cell::RefCell, ops::ControlFlow};
 
+use foldhash::HashMap;
 use magnetar_core::Result;
 
 use crate::{
     backend::{Show, View},
+    key::Key,
     lanes::Lanes,
+    row::Bytes,
     table::Table,
     writes::Writes,
 };
@@ -39,12 +42,12 @@ impl Memo {
 /// Rows by table and key.
 #[derive(Debug, Default)]
 pub(crate) struct RememberedRows {
-    tables: [HashMap<Vec<u8>, Vec<u8>>; Table::ALL.len()],
+    tables: [HashMap<Key, Bytes>; Table::ALL.len()],
     bytes: usize,
 }
 
 impl RememberedRows {
-    fn get(&self, table: Table, key: &[u8]) -> Option<&Vec<u8>> {
+    fn get(&self, table: Table, key: &[u8]) -> Option<&Bytes> {
         self.tables.get(table.index())?.get(key)
     }
 
@@ -63,7 +66,7 @@ impl RememberedRows {
             known.extend_from_slice(row);
         } else {
             self.bytes += key.len() + row.len();
-            rows.insert(key.to_vec(), row.to_vec());
+            rows.insert(Key::from_slice(key), Bytes::from_slice(row));
         }
     }
 
@@ -109,15 +112,15 @@ impl<'v> Remembering<'v> {
 }
 
 impl View for Remembering<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    fn get(&self, table: Table, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<()> {
         if let Some(row) = self.rows.borrow().get(table, key) {
-            return Ok(Some(row.clone()));
+            show(row);
+            return Ok(());
         }
-        let row = self.view.get(table, key)?;
-        if let Some(row) = &row {
+        self.view.get(table, key, &mut |row| {
             self.rows.borrow_mut().put(table, key, row);
-        }
-        Ok(row)
+            show(row);
+        })
     }
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> Result<()> {
@@ -145,7 +148,7 @@ mod tests {
     fn writes(rows: &[Change<'_>]) -> Writes {
         let mut writes = Writes::default();
         for (table, key, row) in rows {
-            writes.set(*table, key.to_vec(), row.map(<[u8]>::to_vec));
+            writes.set(*table, Key::from_slice(key), row.map(Bytes::from_slice));
         }
         writes
     }
@@ -159,7 +162,7 @@ mod tests {
             (Table::Ready, b"a", Some(b"3")),
         ]));
         rows.commit(&writes(&[(Table::Lease, b"a", Some(b"longer")), (Table::Chunk, b"a", None)]));
-        assert_eq!(rows.get(Table::Lease, b"a").unwrap(), b"longer");
+        assert_eq!(rows.get(Table::Lease, b"a").unwrap().as_slice(), b"longer");
         assert_eq!(rows.get(Table::Chunk, b"a"), None);
         assert_eq!(rows.get(Table::Ready, b"a"), None, "a table that is not remembered");
         assert_eq!(rows.bytes, b"a".len() + b"longer".len());
@@ -179,10 +182,10 @@ mod tests {
         rows.put(Table::Chunk, &0_u64.to_be_bytes(), b"old");
         let mut large = Writes::default();
         for number in 0..=COMMIT_ROWS_MAX as u64 {
-            large.set(Table::Chunk, number.to_be_bytes().to_vec(), Some(b"new".to_vec()));
+            large.set(Table::Chunk, Key::from_slice(&number.to_be_bytes()), Some(Bytes::from_slice(b"new")));
         }
         rows.commit(&large);
-        assert_eq!(rows.get(Table::Chunk, &0_u64.to_be_bytes()).unwrap(), b"new");
+        assert_eq!(rows.get(Table::Chunk, &0_u64.to_be_bytes()).unwrap().as_slice(), b"new");
         assert_eq!(rows.get(Table::Chunk, &1_u64.to_be_bytes()), None);
     }
 

@@ -7,7 +7,7 @@ use magnetar_core::{Answer, ChunkId, Filter, Job, JobId, JobStats, JobStatus, On
 use crate::{
     audit,
     backend::View,
-    key::{self, JobNo, Spot},
+    key::{self, JobNo, Key, Spot},
     look::{self, FoundJob},
     ready,
     row::{ChunkRow, Edge, JobNoRow, LeaseRow, RecordRow},
@@ -58,7 +58,7 @@ fn whole_job(view: &dyn View, found: &FoundJob) -> Result<Job, Stop> {
 }
 
 fn jobs(view: &dyn View, after: Option<JobId>, limit: usize) -> Result<Page<Job, JobId>, Stop> {
-    let from = after.map_or_else(Vec::new, |after| key::behind(&key::job_id(after)));
+    let from = after.map_or_else(Key::new, |after| key::behind(&key::job_id(after)));
     let rows = look::rows::<JobNoRow>(view, Table::JobId, &from, key::END, limit + 1)?;
     let mut found = Vec::with_capacity(rows.len());
     for (row_key, no) in rows {

@@ -10,8 +10,12 @@ use magnetar_core::{
     machine::{Rules, Standing},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use smallvec::SmallVec;
 
 use crate::{key::JobNo, stop::Stop, table::Table};
+
+/// The bytes of a row. Leases and what is smaller need no memory of their own.
+pub(crate) type Bytes = SmallVec<[u8; 64]>;
 
 const VERSION: u8 = 1;
 const CRC_BYTES: usize = 4;
@@ -190,12 +194,12 @@ thread_local! {
 }
 
 /// The bytes of a row.
-pub(crate) fn encode<T: Serialize>(table: Table, key: &[u8], row: &T) -> Vec<u8> {
+pub(crate) fn encode<T: Serialize>(table: Table, key: &[u8], row: &T) -> Bytes {
     let mut buffer = BUFFER.take();
     buffer.clear();
     buffer.push(VERSION);
     let buffer = postcard::to_extend(row, buffer).expect("rows of plain fields always encode into memory");
-    let mut bytes = Vec::with_capacity(buffer.len() + CRC_BYTES);
+    let mut bytes = Bytes::with_capacity(buffer.len() + CRC_BYTES);
     bytes.extend_from_slice(&buffer);
     bytes.extend_from_slice(&crc(table, key, &buffer).to_le_bytes());
     BUFFER.set(buffer);

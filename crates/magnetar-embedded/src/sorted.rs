@@ -73,6 +73,12 @@ impl<K: Ord, V> Sorted<K, V> {
         }
     }
 
+    /// Forgets everything, and keeps the memory of what came in order.
+    pub(crate) fn clear(&mut self) {
+        self.ascending.clear();
+        self.others.clear();
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.ascending.len() + self.others.len()
     }

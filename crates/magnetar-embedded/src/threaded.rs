@@ -2,6 +2,7 @@
 //!
 //! The writer takes all groups that wait, applies them, commits once, and answers all (group commit).
 
+mod answers;
 mod batch;
 mod queue;
 mod readers;
@@ -15,6 +16,7 @@ use std::{
 use magnetar_core::{Answer, Clock, Error, ErrorKind, Group, Op, Query, Rejection, Reply, Result};
 
 use self::{
+    answers::{Answers, Applied},
     batch::{Batch, Gather},
     queue::{Ask, Queue, Request},
     readers::{Readers, Seen},
@@ -102,7 +104,8 @@ impl Threaded {
         let writer = Writer::open(backend, options, clock, locks)?;
         let readers = Readers::start((0..reader_count).map(|_| writer.reader()).collect::<Result<_>>()?)?;
         let own = Arc::clone(&shared);
-        let thread = spawn("magnetar-writer", move || write(writer, &own))?;
+        let answers = Answers::start(&shared)?;
+        let thread = spawn("magnetar-writer", move || write(writer, answers, &own))?;
         Ok(Self { shared, readers, writer: Mutex::new(Some(thread)), process: std::process::id() })
     }
 
@@ -218,25 +221,33 @@ impl Drop for Gone<'_> {
 }
 
 /// The writer's thread.
-fn write(mut writer: Writer, shared: &Arc<Shared>) {
+fn write(mut writer: Writer, answers: Answers, shared: &Arc<Shared>) {
     let _gone = Gone(shared);
-    let mut gather = Gather::default();
+    let mut gather = Gather::new();
     loop {
         let idle_for = if writer.has_backlog() { Duration::ZERO } else { writer.idle_for() };
         let batch = gather.begin(&shared.queue, idle_for);
-        let closing = work(&mut writer, shared, &mut gather, batch);
+        let closing = work(&mut writer, &answers, shared, &mut gather, batch);
         if let Some(closing) = closing {
-            closing.send(writer.close().map(|()| Told));
+            let closed = writer.close();
+            answers.end();
+            closing.send(closed.map(|()| Told));
             return;
         }
     }
 }
 
 /// Applies a batch and answers it. Returns the request to close, where there was one: it is always the last.
-fn work(writer: &mut Writer, shared: &Arc<Shared>, gather: &mut Gather, mut batch: Batch<'_>) -> Option<queue::Closing> {
+fn work(
+    writer: &mut Writer,
+    answers: &Answers,
+    shared: &Arc<Shared>,
+    gather: &mut Gather,
+    mut batch: Batch<'_>,
+) -> Option<queue::Closing> {
     let ran = writer.run(&mut batch);
     let (requests, ended) = batch.end();
-    gather.end(ended);
+    gather.end(&ended);
     let failed = match ran {
         Ok(wakes) => {
             if wakes {
@@ -252,7 +263,7 @@ fn work(writer: &mut Writer, shared: &Arc<Shared>, gather: &mut Gather, mut batc
         }
     };
     let mut closing = None;
-    let mut again = Vec::new();
+    let (mut applied, mut settles, mut again) = (Vec::new(), Vec::new(), Vec::new());
     for request in requests {
         if failed.is_none() && request.is_waiting() {
             again.push(request);
@@ -262,19 +273,22 @@ fn work(writer: &mut Writer, shared: &Arc<Shared>, gather: &mut Gather, mut batc
         match (request.ask, failure) {
             (Ask::Groups(answerer), Some(error)) => answerer.send(Err(error)),
             (Ask::Groups(answerer), None) => {
-                let outcomes = request.outcomes.into_iter().flatten().collect();
-                answerer.send(Ok(Outcomes { outcomes, shared: Arc::downgrade(shared) }));
+                applied.push(Applied { answerer, outcomes: request.outcomes, groups: request.groups });
             }
             (Ask::Settle(answerer), Some(error)) => answerer.send(Err(error)),
-            (Ask::Settle(answerer), None) => answerer.send(writer.settle().map(|wakes| {
-                if wakes {
-                    shared.hint.change();
-                }
-                Told
-            })),
+            (Ask::Settle(answerer), None) => settles.push(answerer),
             (Ask::Upkeep(done), _) => drop(done.send(())),
             (Ask::Close(answerer), _) => closing = Some(answerer),
         }
+    }
+    answers.give(applied);
+    for answerer in settles {
+        answerer.send(writer.settle().map(|wakes| {
+            if wakes {
+                shared.hint.change();
+            }
+            Told
+        }));
     }
     shared.queue.push_again(again);
     writer.remember();

@@ -3,21 +3,19 @@
 //! Everything is read and decided before the backend is asked to write, so a group that is refused leaves nothing
 //! behind, on engines that cannot take back half a transaction too.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
-};
+use std::cell::{Cell, RefCell};
 
+use foldhash::HashMap;
 use magnetar_core::{ChunkId, JobId, Result};
 use serde::Serialize;
 
 use crate::{
     backend::{Show, View},
-    key::{self, JobNo},
+    key::{self, JobNo, Key},
     lanes::{Lanes, ReadOn},
     look::{self, FoundJob},
     memo,
-    ready::{self, Runs, Tail},
+    ready::{self, First, Left, Runs, Tail},
     row::{self, Meta, Run, Tally},
     stop::Stop,
     table::Table,
@@ -48,10 +46,10 @@ struct Counted<T> {
 
 /// How to take back one change.
 enum Undo {
-    Row(Table, Vec<u8>, Option<Change>),
-    Run(Vec<u8>, Option<Option<ChunkId>>),
-    Meta(Counted<Meta>),
-    Tally(JobNo, Counted<Tally>),
+    Row(Table, Key, Option<Change>),
+    Run(Key, Option<First>),
+    Meta(Option<Meta>),
+    Tally(JobNo, Option<Tally>),
 }
 
 /// The head of a lane.
@@ -60,7 +58,7 @@ pub(crate) struct Head {
     pub(crate) urgency: u16,
     pub(crate) chunk: ChunkId,
     /// The run that it is the first of.
-    run: Vec<u8>,
+    run: Key,
 }
 
 impl Head {
@@ -71,11 +69,13 @@ impl Head {
 }
 
 impl View for Txn<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    fn get(&self, table: Table, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<()> {
         match self.writes.get(table, key) {
-            Some(change) => Ok(change.clone()),
-            None => self.view.get(table, key),
+            Some(Some(row)) => show(row),
+            Some(None) => {}
+            None => self.view.get(table, key, show)?,
         }
+        Ok(())
     }
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> Result<()> {
@@ -84,11 +84,11 @@ impl View for Txn<'_> {
 }
 
 impl<'v> Txn<'v> {
-    /// A transaction on a view, with what is known of the heads of lanes there.
-    pub(crate) fn new(view: &'v dyn View, lanes: Lanes) -> Self {
+    /// A transaction on a view, with what is known of the heads of lanes there, and memory for its writes.
+    pub(crate) fn new(view: &'v dyn View, lanes: Lanes, writes: Writes) -> Self {
         Self {
             view,
-            writes: Writes::default(),
+            writes,
             undo: Vec::new(),
             is_first: true,
             lanes,
@@ -108,7 +108,7 @@ impl<'v> Txn<'v> {
             self.writes.set(Table::Ready, run, bytes);
         }
         if let Some(meta) = self.meta.take() {
-            self.write_counted(Table::Meta, key::META.to_vec(), meta);
+            self.write_counted(Table::Meta, Key::from_slice(key::META), meta);
         }
         for (job, tally) in self.tallies.take() {
             self.write_counted(Table::Tally, key::job(job), tally);
@@ -116,7 +116,7 @@ impl<'v> Txn<'v> {
         (self.writes, self.lanes)
     }
 
-    fn write_counted<T: Serialize + PartialEq>(&mut self, table: Table, key: Vec<u8>, row: Counted<T>) {
+    fn write_counted<T: Serialize + PartialEq>(&mut self, table: Table, key: Key, row: Counted<T>) {
         if row.now != row.stored {
             let bytes = row.now.map(|row| row::encode(table, &key, &row));
             self.writes.set(table, key, bytes);
@@ -146,8 +146,12 @@ impl<'v> Txn<'v> {
             match undo {
                 Undo::Row(table, key, before) => self.writes.restore(table, key, before),
                 Undo::Run(run, before) => self.runs.restore(run, before),
-                Undo::Meta(before) => self.meta.set(Some(before)),
-                Undo::Tally(job, before) => drop(self.tallies.get_mut().insert(job, before)),
+                Undo::Meta(before) => self.meta.set(self.meta.get().map(|meta| Counted { now: before, ..meta })),
+                Undo::Tally(job, before) => {
+                    if let Some(tally) = self.tallies.get_mut().get_mut(&job) {
+                        tally.now = before;
+                    }
+                }
             }
         }
         self.lanes.clear();
@@ -160,7 +164,7 @@ impl<'v> Txn<'v> {
         }
     }
 
-    fn set(&mut self, table: Table, key: Vec<u8>, change: Change) {
+    fn set(&mut self, table: Table, key: Key, change: Change) {
         if matches!(table, Table::Job | Table::JobId) {
             self.jobs.get_mut().clear();
         }
@@ -172,12 +176,12 @@ impl<'v> Txn<'v> {
         }
     }
 
-    pub(crate) fn put<T: Serialize>(&mut self, table: Table, key: Vec<u8>, row: &T) {
+    pub(crate) fn put<T: Serialize>(&mut self, table: Table, key: Key, row: &T) {
         let bytes = row::encode(table, &key, row);
         self.set(table, key, Some(bytes));
     }
 
-    pub(crate) fn remove(&mut self, table: Table, key: Vec<u8>) {
+    pub(crate) fn remove(&mut self, table: Table, key: Key) {
         self.set(table, key, None);
     }
 
@@ -199,7 +203,7 @@ impl<'v> Txn<'v> {
 
     pub(crate) fn put_meta(&mut self, meta: &Meta) -> Result<(), Stop> {
         let before = self.counted_meta()?;
-        self.note(Undo::Meta(before));
+        self.note(Undo::Meta(before.now));
         self.meta.set(Some(Counted { now: Some(*meta), ..before }));
         Ok(())
     }
@@ -222,7 +226,7 @@ impl<'v> Txn<'v> {
     /// Changes the counters of a job; none removes them.
     pub(crate) fn put_tally(&mut self, job: JobNo, tally: Option<&Tally>) -> Result<(), Stop> {
         let before = self.counted_tally(job)?;
-        self.note(Undo::Tally(job, before));
+        self.note(Undo::Tally(job, before.now));
         self.tallies.get_mut().insert(job, Counted { now: tally.copied(), ..before });
         Ok(())
     }
@@ -238,7 +242,7 @@ impl<'v> Txn<'v> {
     }
 
     /// Puts a chunk among the ready ones.
-    pub(crate) fn put_ready(&mut self, level: Vec<u8>, chunk: ChunkId) {
+    pub(crate) fn put_ready(&mut self, level: Key, chunk: ChunkId) {
         if !self.tail.as_mut().is_some_and(|tail| tail.takes(&level, chunk)) {
             self.settle_tail();
             self.tail = Some(Tail::new(level, chunk));
@@ -251,15 +255,15 @@ impl<'v> Txn<'v> {
         let chunk_key = key::ready(level, chunk);
         let lane = key::parse_level(level).map_or(level, |(lane, _)| lane);
         let (run, first) = match self.lanes.first_from(lane, &chunk_key) {
-            Ok(known) => known.map(|(run, first)| (run.to_vec(), first)),
+            Ok(known) => known.map(|(run, first)| (Key::from_slice(run), first)),
             Err(_) => self.runs.find(self.view, &chunk_key, &key::prefix_end(level), 1)?.pop(),
         }
         .ok_or_else(|| Stop::corrupt(Table::Ready, &chunk_key, "is in no run"))?;
-        let (behind, before) = ready::without((&run, first), level, chunk)?;
+        let Left { own, before } = ready::without((&run, first), level, chunk)?;
         if let Some((run, first)) = before {
             self.set_run(run, Some(first));
         }
-        self.set_run(run, behind);
+        self.set_run(run, own);
         Ok(())
     }
 
@@ -268,7 +272,9 @@ impl<'v> Txn<'v> {
         self.settle_tail();
         let runs = self.runs.keys_of(self.view, job, limit)?;
         let count = runs.len();
-        runs.into_iter().for_each(|run| self.set_run(run, None));
+        for run in runs {
+            self.set_run(run, None);
+        }
         Ok(count)
     }
 
@@ -278,7 +284,7 @@ impl<'v> Txn<'v> {
         }
     }
 
-    fn set_run(&mut self, run: Vec<u8>, first: Option<ChunkId>) {
+    fn set_run(&mut self, run: Key, first: First) {
         self.lanes.set(&run, first);
         if self.is_first {
             self.runs.set(run, first);
@@ -297,7 +303,7 @@ impl<'v> Txn<'v> {
                 Ok(Some((run, chunk))) => {
                     let urgency = key::parse_ready(run).and_then(|(level, _)| key::parse_level(level));
                     let (_, urgency) = urgency.ok_or_else(|| Stop::corrupt(Table::Ready, run, "has no ready key"))?;
-                    return Ok(Some(Head { urgency, chunk, run: run.to_vec() }));
+                    return Ok(Some(Head { urgency, chunk, run: Key::from_slice(run) }));
                 }
                 Err(ReadOn { from, ahead }) => {
                     let runs = self.runs.find(self.view, &from, &key::prefix_end(lane), ahead)?;

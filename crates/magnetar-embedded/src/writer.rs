@@ -66,7 +66,7 @@ impl Writer {
     /// driver that has callers waiting answers them first.
     pub(crate) fn remember(&mut self) {
         if let Some((writes, memo)) = self.learned.take() {
-            self.engine.remember(&writes, memo);
+            self.engine.remember(writes, memo);
         }
     }
 

@@ -6,17 +6,22 @@ use magnetar_core::Result;
 
 use crate::{
     backend::{Show, View},
+    key::Key,
+    row::Bytes,
     sorted::{self, Sorted},
     table::Table,
 };
 
+/// The memory of a larger transaction is not kept.
+const KEPT_ROWS_MAX: usize = 4096;
+
 /// A value to be put, or none for a row to be removed.
-pub(crate) type Change = Option<Vec<u8>>;
+pub(crate) type Change = Option<Bytes>;
 
 /// Changes by table and key.
 #[derive(Debug, Default)]
 pub struct Writes {
-    tables: [Sorted<Vec<u8>, Change>; Table::ALL.len()],
+    tables: [Sorted<Key, Change>; Table::ALL.len()],
 }
 
 impl Writes {
@@ -41,12 +46,12 @@ impl Writes {
     }
 
     #[expect(clippy::indexing_slicing, reason = "there is a map for each table")]
-    fn table(&self, table: Table) -> &Sorted<Vec<u8>, Change> {
+    fn table(&self, table: Table) -> &Sorted<Key, Change> {
         &self.tables[table.index()]
     }
 
     #[expect(clippy::indexing_slicing, reason = "there is a map for each table")]
-    fn table_mut(&mut self, table: Table) -> &mut Sorted<Vec<u8>, Change> {
+    fn table_mut(&mut self, table: Table) -> &mut Sorted<Key, Change> {
         &mut self.tables[table.index()]
     }
 
@@ -56,16 +61,25 @@ impl Writes {
     }
 
     /// Notes a change, and returns the one that stood there.
-    pub(crate) fn set(&mut self, table: Table, key: Vec<u8>, change: Change) -> Option<Change> {
+    pub(crate) fn set(&mut self, table: Table, key: Key, change: Change) -> Option<Change> {
         self.table_mut(table).insert(key, change)
     }
 
     /// Puts back what [`Writes::set`] returned.
-    pub(crate) fn restore(&mut self, table: Table, key: Vec<u8>, before: Option<Change>) {
+    pub(crate) fn restore(&mut self, table: Table, key: Key, before: Option<Change>) {
         match before {
             Some(change) => drop(self.table_mut(table).insert(key, change)),
             None => self.table_mut(table).remove(&key),
         }
+    }
+
+    /// Forgets all changes, and keeps the memory they were in, unless that is much.
+    pub(crate) fn cleared(mut self) -> Self {
+        if self.len() > KEPT_ROWS_MAX {
+            return Self::default();
+        }
+        self.tables.iter_mut().for_each(Sorted::clear);
+        self
     }
 
     /// Scans a view as if the writes had happened.
@@ -90,7 +104,7 @@ impl Writes {
 
 /// Shows the changes up to a stored row, then that row, unless a change replaces or removes it.
 fn merge(
-    changes: &mut Peekable<sorted::Iter<'_, Vec<u8>, Change>>,
+    changes: &mut Peekable<sorted::Iter<'_, Key, Change>>,
     stored: Option<(&[u8], &[u8])>,
     each: &mut Show<'_>,
 ) -> ControlFlow<()> {

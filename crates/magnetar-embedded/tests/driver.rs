@@ -94,8 +94,8 @@ struct RigTx<'a> {
 }
 
 impl View for RigTx<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.tx.get(table, key)
+    fn get(&self, table: Table, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<()> {
+        self.tx.get(table, key, show)
     }
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> Result<()> {

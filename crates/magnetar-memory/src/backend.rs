@@ -72,8 +72,11 @@ impl Reader for MemoryBackend {
 }
 
 impl View for Snapshot<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        Ok(rows(&self.tables, table).get(key).cloned())
+    fn get(&self, table: Table, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<()> {
+        if let Some(value) = rows(&self.tables, table).get(key) {
+            show(value);
+        }
+        Ok(())
     }
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> Result<()> {
@@ -87,8 +90,8 @@ impl View for Snapshot<'_> {
 }
 
 impl View for Transaction<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        Snapshot { tables: self.shared.tables() }.get(table, key)
+    fn get(&self, table: Table, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<()> {
+        Snapshot { tables: self.shared.tables() }.get(table, key, show)
     }
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> Result<()> {

@@ -154,7 +154,9 @@ impl Shared {
         let view = self.view()?;
         for table in Table::ALL {
             for (key, value) in writes.of(table) {
-                if view.get(table, key)?.as_deref() != value {
+                let mut is_so = value.is_none();
+                view.get(table, key, &mut |stored| is_so = Some(stored) == value)?;
+                if !is_so {
                     return Ok(false);
                 }
             }

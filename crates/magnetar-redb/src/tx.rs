@@ -25,8 +25,8 @@ pub(crate) struct Transaction<'a> {
 }
 
 impl View for Transaction<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.snapshot.get(table, key)
+    fn get(&self, table: Table, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<()> {
+        self.snapshot.get(table, key, show)
     }
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> Result<()> {

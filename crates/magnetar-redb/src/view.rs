@@ -41,9 +41,12 @@ impl<'a> Snapshot<'a> {
 }
 
 impl View for Snapshot<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    fn get(&self, table: Table, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<()> {
         let value = self.rows(table)?.get(key).map_err(|cause| error("read", &self.name, cause))?;
-        Ok(value.map(|value| value.value().to_vec()))
+        if let Some(value) = value {
+            show(value.value());
+        }
+        Ok(())
     }
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> Result<()> {

@@ -44,9 +44,13 @@ impl<'a> Transaction<'a> {
         });
         begun.map_err(|error| error::from_sqlite("write to", file, error))?;
         let mut begun = Self { snapshot: Snapshot::new(connection, file), identity, has_foreign_writes: true, _turn: Held(turn) };
-        schema::check_unchanged(connection, file)?;
         let now = schema::data_version(connection).map_err(|error| error::from_sqlite("read", file, error))?;
-        begun.has_foreign_writes = seen.replace(now) != Some(now);
+        begun.has_foreign_writes = *seen != Some(now);
+        // A migration by another process is a write like any other.
+        if begun.has_foreign_writes {
+            schema::check_unchanged(connection, file)?;
+        }
+        *seen = Some(now);
         Ok(begun)
     }
 
@@ -103,8 +107,8 @@ fn put<'r>(connection: &Connection, sql: &TableSql, rows: impl Iterator<Item = (
 }
 
 impl View for Transaction<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.snapshot.get(table, key)
+    fn get(&self, table: Table, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<()> {
+        self.snapshot.get(table, key, show)
     }
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> Result<()> {

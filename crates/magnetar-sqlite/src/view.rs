@@ -22,14 +22,17 @@ impl<'a> Snapshot<'a> {
     }
 
     #[expect(clippy::indexing_slicing, reason = "there is a cell for each table")]
-    fn try_get(&self, table: Table, key: &[u8]) -> rusqlite::Result<Option<Vec<u8>>> {
+    fn try_get(&self, table: Table, key: &[u8], show: &mut dyn FnMut(&[u8])) -> rusqlite::Result<()> {
         let mut cell = self.gets[table.index()].borrow_mut();
         let statement = match &mut *cell {
             Some(statement) => statement,
             empty => empty.insert(self.connection.prepare_cached(&sql::of(table).get)?),
         };
         let mut rows = statement.query([key])?;
-        rows.next()?.map(|row| blob(row, 0).map(<[u8]>::to_vec)).transpose()
+        if let Some(row) = rows.next()? {
+            show(blob(row, 0)?);
+        }
+        Ok(())
     }
 
     fn try_scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> rusqlite::Result<()> {
@@ -45,8 +48,8 @@ impl<'a> Snapshot<'a> {
 }
 
 impl View for Snapshot<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.try_get(table, key).map_err(|error| error::from_sqlite("read", self.file, error))
+    fn get(&self, table: Table, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<()> {
+        self.try_get(table, key, show).map_err(|error| error::from_sqlite("read", self.file, error))
     }
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> Result<()> {

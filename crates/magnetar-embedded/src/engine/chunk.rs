@@ -10,7 +10,7 @@ use magnetar_core::{
 
 use super::Step;
 use crate::{
-    key::{self, Spot},
+    key::{self, Key, Spot},
     look::{self, FoundJob},
     row::{ChunkRow, Here, JobRow, LeaseRow, Tally},
     stop::Stop,
@@ -212,7 +212,7 @@ impl Step<'_, '_> {
 }
 
 /// The level of the lanes where a chunk is ready.
-fn level(spot: Spot, row: &ChunkRow) -> Vec<u8> {
+fn level(spot: Spot, row: &ChunkRow) -> Key {
     key::level(spot.job, &row.lane, row.priority)
 }
 

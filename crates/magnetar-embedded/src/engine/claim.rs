@@ -9,7 +9,7 @@ use magnetar_core::{
 
 use super::{Step, chunk::Piece};
 use crate::{
-    key::{self, Spot},
+    key::{self, Key, Spot},
     look::{self, FoundJob},
     row::LeaseRow,
     stop::Stop,
@@ -31,7 +31,7 @@ impl Step<'_, '_> {
         Ok(taken)
     }
 
-    fn take_ready(&mut self, lanes: &[(FoundJob, Vec<u8>)], limit: usize) -> Result<Vec<JobState>, Stop> {
+    fn take_ready(&mut self, lanes: &[(FoundJob, Key)], limit: usize) -> Result<Vec<JobState>, Stop> {
         let mut taken = Vec::new();
         while taken.len() < limit {
             let Some((job, head)) = self.most_urgent(lanes)? else { break };
@@ -47,7 +47,7 @@ impl Step<'_, '_> {
     }
 
     /// The lanes that may give something, with their jobs.
-    fn open_lanes(&self, claim: &Claim) -> Result<Vec<(FoundJob, Vec<u8>)>, Stop> {
+    fn open_lanes(&self, claim: &Claim) -> Result<Vec<(FoundJob, Key)>, Stop> {
         let mut lanes = Vec::with_capacity(claim.lanes.len());
         for lane in &claim.lanes {
             if let Some(job) = self.txn.job(lane.job)?.filter(|job| !job.row.paused) {
@@ -59,7 +59,7 @@ impl Step<'_, '_> {
     }
 
     /// Larger priority, then the lane named first, then the lowest id.
-    fn most_urgent<'l>(&mut self, lanes: &'l [(FoundJob, Vec<u8>)]) -> Result<Option<(&'l FoundJob, Head)>, Stop> {
+    fn most_urgent<'l>(&mut self, lanes: &'l [(FoundJob, Key)]) -> Result<Option<(&'l FoundJob, Head)>, Stop> {
         let mut best: Option<(&FoundJob, Head)> = None;
         for (job, lane) in lanes {
             if let Some(head) = self.txn.head(lane)?

@@ -77,7 +77,7 @@ impl Step<'_, '_> {
         let status = parent.standing().status;
         let release: Option<ReleaseRow> = look::get(self.txn, Table::Release, &key::spot(parent.spot))?;
         let edge = key::edge(parent.spot, child);
-        let is_told = release.is_none_or(|release| release.told.is_some_and(|told| edge <= told));
+        let is_told = release.is_none_or(|release| release.told.is_some_and(|told| *edge <= *told));
         Ok(if is_told { status } else { JobStatus::Pending })
     }
 

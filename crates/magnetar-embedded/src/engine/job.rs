@@ -11,7 +11,7 @@ use magnetar_core::{
 
 use super::{Step, chunk::Piece};
 use crate::{
-    key::{self, JobNo, Spot},
+    key::{self, JobNo, Key, Spot},
     look::{self, FoundJob},
     row::{ChunkRow, Edge, Here, JobRow, LeaseRow, ReleaseRow, Tally},
     stop::Stop,
@@ -88,7 +88,7 @@ impl Step<'_, '_> {
             let owner = format!("job {}", owner.row.id);
             return Err(Rejection::NameTaken { job, name: name.to_owned(), owner }.into());
         }
-        self.txn.put(Table::JobName, name.as_bytes().to_vec(), &no);
+        self.txn.put(Table::JobName, Key::from_slice(name.as_bytes()), &no);
         Ok(())
     }
 
@@ -122,7 +122,7 @@ impl Step<'_, '_> {
         }
         self.txn.remove(Table::JobId, key::job_id(job.row.id));
         if let Some(name) = &job.row.name {
-            self.txn.remove(Table::JobName, name.as_bytes().to_vec());
+            self.txn.remove(Table::JobName, Key::from_slice(name.as_bytes()));
         }
         self.txn.remove(Table::Job, key::job(job.no));
         self.txn.put_tally(job.no, None)?;
@@ -274,15 +274,9 @@ impl Step<'_, '_> {
 }
 
 /// The keys of a job in a table, whatever is in the rows: they are on their way out.
-fn keys_of(
-    view: &dyn crate::backend::View,
-    table: Table,
-    job: JobNo,
-    limit: usize,
-    found: &mut Vec<Vec<u8>>,
-) -> Result<(), Stop> {
+fn keys_of(view: &dyn crate::backend::View, table: Table, job: JobNo, limit: usize, found: &mut Vec<Key>) -> Result<(), Stop> {
     view.scan(table, &key::job(job), &key::job_end(job), &mut |row_key, _| {
-        found.push(row_key.to_vec());
+        found.push(Key::from_slice(row_key));
         if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     Ok(())

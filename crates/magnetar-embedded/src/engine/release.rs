@@ -63,7 +63,7 @@ impl Step<'_, '_> {
         for (edge_key, child, edge) in children {
             self.release_budget = self.release_budget.saturating_sub(1);
             self.tell_child(parent, child, edge, release.status)?;
-            release.told = Some(edge_key);
+            release.told = Some(edge_key.into_vec());
         }
         if is_last {
             self.release_budget = self.release_budget.saturating_sub(1);

@@ -1,16 +1,15 @@
 //! Sessions: one per open handle, renewed by upkeep, ended by closing or by death.
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt};
 use magnetar_core::{Error, ErrorKind, Result, SessionId, Timestamp};
 
 use super::{Applied, Engine, State, Step};
 use crate::{
     backend::{Flush, View},
     key,
+    lanes::Lanes,
     locks::Locks,
     look,
-    lanes::Lanes,
     memo::Memo,
     options::Options,
     row::{Meta, SessionRow},
@@ -29,7 +28,7 @@ const GENERATION_MAX: u64 = (1 << 31) - 1;
 impl Engine {
     /// Opens a session: a new generation of tokens, a row, a lock file. The writes must be committed before any group.
     pub(crate) fn open(view: &dyn View, options: Options, mut locks: Box<dyn Locks>, now: Timestamp) -> Result<(Self, Writes)> {
-        let mut txn = Txn::new(view, Lanes::default());
+        let mut txn = Txn::new(view, Lanes::default(), Writes::default());
         let known = sessions(&txn).map_err(Stop::into_error)?;
         let ids: Vec<_> = known.iter().map(|(id, _)| *id).collect();
         locks.sweep(&ids);
@@ -53,6 +52,7 @@ impl Engine {
             undo_held: Vec::new(),
             locks,
             memo: Memo::default(),
+            spare: Writes::default(),
             buried: Vec::new(),
         };
         engine.begin_session(&mut txn, now).map_err(Stop::into_error)?;
@@ -76,7 +76,7 @@ impl Engine {
 
     /// Gives back what this handle holds and ends its session. The writes must be committed.
     pub(crate) fn close(&mut self, view: &dyn View, now: Timestamp) -> Result<Applied> {
-        let mut txn = Txn::new(view, Lanes::default());
+        let mut txn = Txn::new(view, Lanes::default(), Writes::default());
         self.before = self.state;
         let session = self.state.session;
         let mut step = Step::new(&mut txn, self, now);

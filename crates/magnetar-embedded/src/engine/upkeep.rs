@@ -6,7 +6,7 @@ use magnetar_core::{JobStatus, SessionId, Timestamp, machine::Event};
 use super::{Step, chunk::Piece, session::sessions};
 use crate::{
     engine::Engine,
-    key::{self, Spot},
+    key::{self, Key, Spot},
     look,
     row::{Ending, Here, LeaseRow},
     stop::Stop,
@@ -207,7 +207,7 @@ impl Step<'_, '_> {
         Ok(())
     }
 
-    fn due(&self, table: Table) -> Result<Vec<(Vec<u8>, Spot)>, Stop> {
+    fn due(&self, table: Table) -> Result<Vec<(Key, Spot)>, Stop> {
         if self.budget == 0 {
             return Ok(Vec::new());
         }

@@ -6,30 +6,43 @@
 
 use std::{
     collections::VecDeque,
+    thread,
     time::{Duration, Instant},
 };
 
 use magnetar_core::{Group, Result};
 
-use super::queue::{Queue, Request, Room};
+use super::queue::{Queue, Request, Room, now};
 use crate::engine::{Outcome, Requests};
 
 /// The longest time for which a batch is gathered.
 const GATHER_MAX: Duration = Duration::from_millis(1);
 /// The share of the mean batch time for which one is gathered: 3/20.
 const GATHER_SHARE: (u32, u32) = (3, 20);
+/// A lone caller comes back at once, and to be woken takes as long as a twentieth of a flush: so long the writer stays awake.
+const AWAKE_MAX: Duration = Duration::from_micros(50);
+const AWAKE_SHARE: u32 = 20;
 
 /// What the last batches were like, and so how long the next is gathered.
 #[derive(Default)]
 pub(super) struct Gather {
     last_groups: usize,
     mean: Duration,
+    /// How long the next batch is waited for without sleeping.
+    awake_for: Duration,
+    /// Whether a caller can run beside a writer that does not sleep.
+    has_cores: bool,
 }
 
 impl Gather {
+    pub(super) fn new() -> Self {
+        let has_cores = thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
+        Self { has_cores, ..Self::default() }
+    }
+
     /// Takes the next batch, as far as it is here; an empty one where nothing came for `idle_for`.
     pub(super) fn begin<'q>(&self, queue: &'q Queue, idle_for: Duration) -> Batch<'q> {
-        queue.wait_for_one(idle_for);
+        queue.wait_for_one(self.awake_for, idle_for);
         let (part, whole) = GATHER_SHARE;
         let patience = (self.mean * part / whole).min(GATHER_MAX);
         let (expected, begun) = (self.last_groups, now());
@@ -40,9 +53,11 @@ impl Gather {
     }
 
     /// Learns from a batch: the mean moves by an eighth.
-    pub(super) fn end(&mut self, batch: Ended) {
+    pub(super) fn end(&mut self, batch: &Ended) {
         if batch.groups > 0 {
             self.mean = (self.mean * 7 + batch.took) / 8;
+            let is_worth_it = batch.groups == 1 && self.has_cores;
+            self.awake_for = if is_worth_it { (self.mean / AWAKE_SHARE).min(AWAKE_MAX) } else { Duration::ZERO };
             self.last_groups = batch.groups;
         }
     }
@@ -102,9 +117,4 @@ impl Requests for Batch<'_> {
         self.applied.push(request);
         applied.map(|()| true)
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long a batch takes is measured, and no rule depends on it")]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -2,8 +2,13 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Condvar, PoisonError, mpsc::SyncSender},
-    time::Duration,
+    hint,
+    sync::{
+        Condvar, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        mpsc::SyncSender,
+    },
+    time::{Duration, Instant},
 };
 
 use magnetar_core::{Error, ErrorKind, Group, Op, Result};
@@ -33,7 +38,7 @@ pub(super) enum Ask {
 }
 
 pub(super) struct Request {
-    groups: Vec<Group>,
+    pub(super) groups: Vec<Group>,
     /// One for each group; none while it waits.
     pub(super) outcomes: Vec<Outcome>,
     pub(super) ask: Ask,
@@ -93,6 +98,8 @@ pub(super) struct Queue {
     batch_groups: usize,
     inner: Mutex<Inner>,
     arrived: Condvar,
+    /// How many groups wait: for whoever looks without the lock.
+    waiting: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -101,7 +108,7 @@ struct Inner {
     groups: usize,
     bytes: usize,
     is_closed: bool,
-    /// The writer sleeps until so many groups are here. Whoever comes before that does not wake it.
+    /// The writer sleeps until so many groups are here. Whoever comes before that does not wake it; nor while it is awake.
     wanted: usize,
 }
 
@@ -129,6 +136,7 @@ impl Queue {
             batch_groups: options.batch_groups,
             inner: Mutex::default(),
             arrived: Condvar::new(),
+            waiting: AtomicUsize::new(0),
         }
     }
 
@@ -164,6 +172,7 @@ impl Queue {
 
     fn add(&self, mut inner: MutexGuard<'_, Inner>, request: Request) {
         let wakes = inner.add(request);
+        self.waiting.store(inner.groups, Relaxed);
         drop(inner);
         if wakes {
             self.arrived.notify_one();
@@ -199,8 +208,14 @@ impl Queue {
         true
     }
 
-    /// Waits for a request. Returns after `idle_for` at the latest.
-    pub(super) fn wait_for_one(&self, idle_for: Duration) {
+    /// Waits for a request, at first without sleeping. Returns after `idle_for` at the latest.
+    pub(super) fn wait_for_one(&self, awake_for: Duration, idle_for: Duration) {
+        if !awake_for.is_zero() {
+            let begun = now();
+            while self.waiting.load(Relaxed) == 0 && begun.elapsed() < awake_for {
+                hint::spin_loop();
+            }
+        }
         let inner = lock(&self.inner);
         drop(self.wait(inner, idle_for, 1));
     }
@@ -214,6 +229,11 @@ impl Queue {
     /// Moves what waits into a batch, as far as there is room in it.
     pub(super) fn fill(&self, room: &mut Room, batch: &mut VecDeque<Request>) {
         let mut inner = lock(&self.inner);
+        self.fill_from(&mut inner, room, batch);
+        self.waiting.store(inner.groups, Relaxed);
+    }
+
+    fn fill_from(&self, inner: &mut Inner, room: &mut Room, batch: &mut VecDeque<Request>) {
         while !room.is_full(self.batch_groups) {
             let Some(next) = inner.requests.front() else { return };
             if next.is_alone() && room.groups > 0 {
@@ -228,16 +248,14 @@ impl Queue {
         }
     }
 
-    fn wait<'a>(
-        &self,
-        mut inner: MutexGuard<'a, Inner>,
-        at_most: Duration,
-        wanted: usize,
-    ) -> MutexGuard<'a, Inner> {
+    fn wait<'a>(&self, mut inner: MutexGuard<'a, Inner>, at_most: Duration, wanted: usize) -> MutexGuard<'a, Inner> {
         inner.wanted = wanted;
         let is_enough = |inner: &Inner| inner.groups >= wanted || inner.is_closed;
         let outcome = self.arrived.wait_timeout_while(inner, at_most, |inner| !is_enough(inner));
-        outcome.unwrap_or_else(PoisonError::into_inner).0
+        let mut inner = outcome.unwrap_or_else(PoisonError::into_inner).0;
+        // Nobody need wake a writer that is awake.
+        inner.wanted = usize::MAX;
+        inner
     }
 }
 
@@ -254,4 +272,9 @@ impl Room {
     fn is_full(&self, groups_max: usize) -> bool {
         self.is_shut || self.groups >= groups_max || self.bytes >= BATCH_BYTES_MAX
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a batch takes is measured, and no rule depends on it")]
+pub(super) fn now() -> Instant {
+    Instant::now()
 }
