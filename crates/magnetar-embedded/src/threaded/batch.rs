@@ -83,18 +83,17 @@ pub(super) struct Ended {
 }
 
 impl Batch<'_> {
-    fn fill(&mut self) {
-        self.queue.fill(&mut self.room, &mut self.arrived);
+    /// Takes what is here, and returns whether there is room for more.
+    fn fill(&mut self) -> bool {
+        self.queue.fill(&mut self.room, &mut self.arrived)
     }
 
     /// The next request, waiting for it if that is worth it. It waits for half of what is missing at a time: each caller
     /// who wakes the writer pays for that.
     fn next(&mut self) -> Option<Request> {
-        if self.arrived.is_empty() {
-            self.fill();
-        }
+        let has_room = self.arrived.is_empty() && self.fill();
         let missing = self.expected.saturating_sub(self.room.groups);
-        if self.arrived.is_empty() && self.room.groups > 0 && missing > 0 && !self.patience.is_zero() {
+        if has_room && self.arrived.is_empty() && self.room.groups > 0 && missing > 0 && !self.patience.is_zero() {
             let begun = now();
             self.queue.wait_for_more(self.patience, missing.div_ceil(2));
             self.patience = self.patience.saturating_sub(begun.elapsed());

@@ -146,8 +146,7 @@ impl Queue {
         if inner.is_closed {
             return Err(closed());
         }
-        let is_full =
-            inner.groups + request.weight() > self.groups_max || inner.bytes + request.bytes > QUEUE_BYTES_MAX;
+        let is_full = inner.groups + request.weight() > self.groups_max || inner.bytes + request.bytes > QUEUE_BYTES_MAX;
         // Something larger than the queue is taken when nothing else waits.
         if is_full && !inner.requests.is_empty() {
             let waiting = inner.groups;
@@ -226,11 +225,12 @@ impl Queue {
         drop(self.wait(inner, at_most, wanted));
     }
 
-    /// Moves what waits into a batch, as far as there is room in it.
-    pub(super) fn fill(&self, room: &mut Room, batch: &mut VecDeque<Request>) {
+    /// Moves what waits into a batch, as far as there is room in it. Returns whether there is room for more.
+    pub(super) fn fill(&self, room: &mut Room, batch: &mut VecDeque<Request>) -> bool {
         let mut inner = lock(&self.inner);
         self.fill_from(&mut inner, room, batch);
         self.waiting.store(inner.groups, Relaxed);
+        !room.is_full(self.batch_groups)
     }
 
     fn fill_from(&self, inner: &mut Inner, room: &mut Room, batch: &mut VecDeque<Request>) {
