@@ -9,9 +9,12 @@ use crate::{
     run::RunArgs,
 };
 
+/// The name of the program.
+pub(crate) const NAME: &str = "magnetar";
+
 /// Runs jobs of chunks that survive any crash, and shows and steers them.
 #[derive(Debug, Parser)]
-#[command(name = "magnetar", version, after_help = CODES, disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = NAME, version, after_help = CODES, disable_help_subcommand = true, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) color: Color,
@@ -52,10 +55,11 @@ pub(crate) enum Command {
 /// Whether to use color.
 #[derive(Args, Debug)]
 pub(crate) struct Color {
-    /// When to use color: auto asks whether the output is a terminal, and heeds `NO_COLOR` and `CLICOLOR_FORCE`
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", display_order = 100, help = COLOR)]
     color: When,
 }
+
+const COLOR: &str = "When to use color; auto: on a terminal, and as NO_COLOR and CLICOLOR_FORCE say";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum When {

@@ -16,9 +16,9 @@ pub(crate) const CODES: &str = "\
 Exit codes:
     0  it went well
     1  a chunk failed, or the job is stalled
-    2  the command line or the manifest cannot be meant
+    2  the command line or the manifest is wrong
     3  there is no such store, job or chunk
-    4  something else got there first: a running job, a changed chunk
+    4  a conflict: the job runs already, or a chunk stands where this cannot be done
     5  the store cannot be opened or used
     6  the store is damaged, or a newer version wrote it
   130  it was interrupted";
@@ -30,7 +30,7 @@ pub(crate) enum Code {
     Ok = 0,
     /// Some chunk failed, or the job is stalled.
     Failed = 1,
-    /// The command line or the manifest cannot be meant.
+    /// The command line or the manifest is wrong.
     Usage = 2,
     /// There is no such store, job or chunk.
     NotFound = 3,
@@ -75,8 +75,26 @@ pub(crate) fn report(error: &Error) -> ExitCode {
     if is_closed_pipe(error) {
         return Code::Ok.into();
     }
-    tell("error:", style::BAD, &format!("{error:#}"));
+    tell("error:", style::BAD, &text_of(error));
     code_of(error).into()
+}
+
+/// What an error says, with its causes. A cause that says what was said before is left out, as engines wrap their own errors.
+pub(crate) fn text_of(error: &Error) -> String {
+    let mut text = String::new();
+    let mut last = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if last.is_empty() {
+            text.push_str(&cause);
+        } else if !last.contains(&cause) && !cause.contains(&last) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        } else {
+            continue;
+        }
+        last = cause;
+    }
+    text
 }
 
 /// Says what may be done next.
@@ -157,6 +175,13 @@ mod tests {
         assert_eq!(code_of(&error), Code::NotFound);
         let bare: Result<(), _> = Err(io::Error::other("odd")).context("read the manifest");
         assert_eq!(code_of(&bare.unwrap_err()), Code::Unavailable);
+    }
+
+    #[test]
+    fn error_says_everything_once() {
+        let cause = |text: &'static str| magnetar::Error::new(ErrorKind::Backend, text);
+        let error = cause("open jobs.db").with_source(cause("no database").with_source(cause("Error code 26: no database")));
+        assert_eq!(text_of(&Error::new(error).context("look at it")), "look at it: open jobs.db: no database");
     }
 
     #[test]

@@ -26,11 +26,11 @@ pub(crate) struct OutputArgs {
 /// What data is printed as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people; fitted to the terminal
+    /// For people, fitted to the terminal
     Table,
-    /// For programs; JSON
+    /// For programs
     Json,
-    /// For programs; comma-separated values with a header (RFC 4180)
+    /// For programs and spreadsheets, with a header (RFC 4180)
     Csv,
 }
 

@@ -16,12 +16,9 @@ use std::{
 use anyhow::Result;
 use magnetar::{ErrorKind, Job, JobStore, Location, Op};
 
-pub(crate) use self::{
-    name::job_name,
-    target::{Place, Target},
-};
+pub(crate) use self::{name::job_name, target::Target};
 use crate::{
-    exit::{Code, fault},
+    exit::{Code, fault, text_of},
     text::{clean, shell_word},
 };
 
@@ -80,7 +77,7 @@ impl Target {
     }
 
     /// The job that is meant of those in a store.
-    async fn pick(&self, site: &Site) -> Result<Job> {
+    pub(crate) async fn pick(&self, site: &Site) -> Result<Job> {
         if let Some(wanted) = self.job() {
             return match named(site, wanted).await? {
                 Some(job) => Ok(job),
@@ -99,7 +96,7 @@ impl Target {
         let mut jobs = site.store.jobs().await?;
         match (jobs.pop(), jobs.len()) {
             (Some(job), 0) => Ok(job),
-            (None, _) => Err(fault(Code::NotFound, format!("{} {}", site.location, which(site).await?))),
+            (None, _) => Err(fault(Code::NotFound, format!("{} holds no job yet", site.location))),
             (Some(_), _) => Err(fault(Code::Usage, format!("{} holds several jobs; {}", site.location, which(site).await?))),
         }
     }
@@ -174,10 +171,9 @@ fn refuse_absent(location: &Location, manifest: Option<&Path>) -> Result<()> {
 /// What opening a store has said, for whoever sits at the terminal.
 pub(crate) fn explain(error: magnetar::Error) -> anyhow::Error {
     match error.kind() {
-        ErrorKind::AlreadyOpen => anyhow::Error::new(error)
-            .context("a redb store is held by one process: wait for the run to end or stop it, or keep the job in a SQLite store, which can be looked at while it runs"),
+        ErrorKind::AlreadyOpen => fault(Code::Unavailable, format!("{error}, which can be looked at while a run works in it")),
         // A folder, a pipe, the file of another program: nothing is wrong with the command line.
-        ErrorKind::Invalid => fault(Code::Unavailable, format!("{:#}", anyhow::Error::new(error))),
+        ErrorKind::Invalid => fault(Code::Unavailable, text_of(&error.into())),
         _ => error.into(),
     }
 }

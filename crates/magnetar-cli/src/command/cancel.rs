@@ -121,37 +121,36 @@ fn print(report: &Report, job: &str, format: Format) -> Result<()> {
         Format::Json => out.json(report)?,
         Format::Csv => out.csv(|csv| csv.serialize(report))?,
         Format::Table => {
+            let job = clean(job);
             let skipped = match report.skipped {
-                Some(skipped) if skipped > 0 => format!(", and {} because of that", skipped_chunks(skipped)),
+                Some(skipped) if skipped > 0 => format!(", and {} skipped because of that", chunks(skipped, "is", "are")),
                 _ => String::new(),
             };
-            let (chunks, verb) = (chunks(report.cancelled), if report.cancelled == 1 { "is" } else { "are" });
             match (report.cancelled, report.dry_run) {
-                (0, _) => writeln!(out, "there is nothing to cancel in {}", clean(job))?,
-                (_, true) => writeln!(out, "{chunks} of {} would be cancelled", clean(job))?,
-                (_, false) => writeln!(out, "{chunks} of {} {verb} cancelled{skipped}", clean(job))?,
+                (0, _) if report.refused > 0 => writeln!(out, "in {job} no chunk is cancelled")?,
+                (0, _) => writeln!(out, "there is nothing to cancel in {job}")?,
+                (count, true) => writeln!(out, "in {job} {} cancelled", chunks(count, "would be", "would be"))?,
+                (count, false) => writeln!(out, "in {job} {} cancelled{skipped}", chunks(count, "is", "are"))?,
             }
         }
     }
     out.finish()
 }
 
-fn skipped_chunks(count: u64) -> String {
-    format!("{} {} skipped", chunks(count), if count == 1 { "is" } else { "are" })
-}
-
 /// Says what a cancel of the whole job has left, or would leave.
 fn tell_rest(report: &Report, on_failure: OnFailure) {
     if report.running > 0 {
-        tell_note(&format!("{} run now and are not stopped: end the run that works on them, or wait", chunks(report.running)));
+        let running = chunks(report.running, "runs and is", "run and are");
+        tell_note(&format!("{running} not stopped: end the run that works there, or wait"));
     }
     let left = if report.dry_run { report.pending - report.cancelled } else { report.pending };
     if left > 0 {
         let fate = match (report.dry_run, on_failure) {
-            (true, OnFailure::Skip) => "wait for others, and would be skipped with them",
-            (true, OnFailure::Run) => "wait for others, and would be cancelled after them",
-            _ => "wait for others, and stay pending",
+            (true, OnFailure::Skip) => "would be skipped with that",
+            (true, OnFailure::Run) => "would be cancelled after that",
+            (true, OnFailure::Hold) => "would be held",
+            (false, _) => "can go on only when that has ended well",
         };
-        tell_note(&format!("{} {fate}", chunks(left)));
+        tell_note(&format!("{} for others, and {fate}", chunks(left, "waits", "wait")));
     }
 }

@@ -12,7 +12,7 @@ use self::finding::Finding;
 use crate::{
     exit::Code,
     output::{
-        Format, Out, OutputArgs,
+        Format, Out, OutputArgs, style,
         table::{Align, Cell, Table},
     },
     store::Target,
@@ -41,7 +41,9 @@ pub(crate) async fn run(args: DoctorArgs) -> Result<Code> {
         })?,
         Format::Table => {
             writeln!(out, "{}", clean(&location.to_string()))?;
-            table(&findings).print(&mut out, 2)?;
+            // Sentences are not cut: the terminal breaks them.
+            let lines = table(&findings).lines(None, 2);
+            out.lines(&lines)?;
         }
     }
     out.finish()?;
@@ -50,10 +52,14 @@ pub(crate) async fn run(args: DoctorArgs) -> Result<Code> {
 
 fn table(findings: &[Finding]) -> Table {
     let mut table = Table::new(&[("", Align::Left), ("", Align::Left), ("", Align::Left)]);
-    for finding in findings {
-        let text =
-            if finding.way_out.is_empty() { finding.found.clone() } else { format!("{}; {}", finding.found, finding.way_out) };
-        table.row(vec![Cell::new(finding.level.name(), finding.level.style()), Cell::plain(&finding.about), Cell::plain(text)]);
+    let mut findings = findings.iter().peekable();
+    while let Some(finding) = findings.next() {
+        let level = Cell::new(finding.level.name(), finding.level.style());
+        table.row(vec![level, Cell::plain(&finding.about), Cell::plain(&finding.found)]);
+        // What several ask for is said behind the last of them.
+        if !finding.way_out.is_empty() && findings.peek().is_none_or(|next| next.way_out != finding.way_out) {
+            table.row(vec![Cell::plain(""), Cell::plain(""), Cell::new(format!("-> {}", finding.way_out), style::STRONG)]);
+        }
     }
     table
 }

@@ -14,6 +14,7 @@ use crate::{
     output::{Format, Out, OutputArgs, table::Table},
     span::{self, Span},
     store::{Found, Target},
+    time::now,
 };
 
 #[derive(Args, Debug)]
@@ -27,7 +28,7 @@ pub(crate) struct ListArgs {
     #[arg(short, long, value_name = "STATUS", value_delimiter = ',')]
     status: Vec<Standing>,
     /// The most chunks that are listed
-    #[arg(short = 'n', long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT")]
     limit: Option<u64>,
     /// Begin behind this chunk
     #[arg(long, value_name = "CHUNK")]
@@ -133,7 +134,7 @@ impl Listing {
         match &mut self.how {
             How::Table(table) => {
                 for chunk in chunks {
-                    table.row(row::cells(chunk));
+                    table.row(row::cells(chunk, now()));
                 }
                 table.print(&mut self.out, 0)
             }

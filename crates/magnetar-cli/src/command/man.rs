@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory};
 use clap_mangen::Man;
 
 use crate::{
-    cli::Cli,
+    cli::{Cli, NAME},
     exit::{Code, fault},
 };
 
@@ -24,11 +24,12 @@ pub(crate) fn run(args: &ManArgs) -> Result<Code> {
         None => program,
         Some(name) => program
             .find_subcommand(name)
+            .filter(|command| !command.is_hide_set())
             .cloned()
             .ok_or_else(|| fault(Code::NotFound, format!("there is no command {name:?}; `magnetar --help` lists them")))?,
     };
     let mut text = Vec::new();
-    Man::new(page).render(&mut text)?;
+    Man::new(page).source(format!("{NAME} {}", env!("CARGO_PKG_VERSION"))).render(&mut text)?;
     std::io::stdout().write_all(&text)?;
     Ok(Code::Ok)
 }

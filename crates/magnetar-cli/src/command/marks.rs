@@ -1,7 +1,7 @@
 //! Marking many chunks, and the report of what came of it: what `retry` and `cancel` share.
 
 use anyhow::Result;
-use magnetar::{ChunkId, Filter, JobId, JobState, JobStatus, JobStore, JobUpdate, Op, Rejection, Reply};
+use magnetar::{ChunkId, Filter, JobId, JobState, JobStatus, JobStore, JobUpdate, Op, Rejection, Reply, machine::Event};
 
 use crate::{
     exit::{Code, fault, tell_note},
@@ -22,7 +22,7 @@ pub(super) struct Marked {
     /// Chunks that were refused.
     pub(super) refused: u64,
     /// The first refusals.
-    pub(super) refusals: Vec<(ChunkId, Rejection)>,
+    pub(super) refusals: Vec<Rejection>,
 }
 
 impl Marked {
@@ -31,21 +31,21 @@ impl Marked {
         for ids in ids.chunks(BATCH_CHUNKS) {
             let update = |&chunk_id| JobUpdate { chunk_id, status, checksum: None, error: None };
             let groups = ids.iter().map(|id| vec![Op::Mark { job, update: update(id) }]).collect();
-            for (id, outcome) in ids.iter().zip(store.submit(groups).await?) {
+            for outcome in store.submit(groups).await? {
                 match outcome {
                     Ok(replies) => self.changed += u64::from(matches!(replies.as_slice(), [Reply::Marked { changed: true, .. }])),
                     Err(rejection @ Rejection::JobNotFound { .. }) => return Err(magnetar::Error::from(rejection).into()),
-                    Err(rejection) => self.refuse(*id, rejection),
+                    Err(rejection) => self.refuse(rejection),
                 }
             }
         }
         Ok(())
     }
 
-    fn refuse(&mut self, chunk: ChunkId, rejection: Rejection) {
+    fn refuse(&mut self, rejection: Rejection) {
         self.refused += 1;
         if self.refusals.len() < REFUSALS_TOLD {
-            self.refusals.push((chunk, rejection));
+            self.refusals.push(rejection);
         }
     }
 
@@ -102,24 +102,26 @@ pub(super) async fn one(store: &dyn JobStore, job: JobId, chunk: ChunkId) -> Res
     found.ok_or_else(|| fault(Code::NotFound, format!("job {job} has no chunk {chunk}; `magnetar list` shows which it has")))
 }
 
-/// A number of chunks, in words.
-pub(super) fn chunks(count: u64) -> String {
-    if count == 1 { "1 chunk".to_owned() } else { format!("{} chunks", thousands(count)) }
+/// A number of chunks, and what they do: `1 chunk is`, `7 chunks are`.
+pub(super) fn chunks(count: u64, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 chunk {one}") } else { format!("{} chunks {many}", thousands(count)) }
 }
 
 /// Says which chunks were refused, and why.
 pub(super) fn tell_refusals(marked: &Marked) {
-    for (chunk, why) in &marked.refusals {
+    for why in &marked.refusals {
         let way_out = match why {
             Rejection::Held { .. } => "; stop the run that works on it, or wait until it has ended",
             Rejection::Blocked { .. } => "; it follows what it waits for",
-            Rejection::NotAllowed { status: JobStatus::Done, .. } => "; `magnetar retry --reopen` does it again",
+            Rejection::NotAllowed { status: JobStatus::Done, event: Event::Redrive, .. } => {
+                "; `magnetar retry --reopen` does it again"
+            }
             _ => "",
         };
-        tell_note(&format!("chunk {chunk} stays as it is: {why}{way_out}"));
+        tell_note(&format!("{why}{way_out}"));
     }
     let more = marked.refused - marked.refusals.len() as u64;
     if more > 0 {
-        tell_note(&format!("so do {} more", chunks(more)));
+        tell_note(&format!("{} too", chunks(more, "was refused", "were refused")));
     }
 }

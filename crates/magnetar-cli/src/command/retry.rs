@@ -13,7 +13,7 @@ use crate::{
     output::{Format, Out, OutputArgs},
     span::{self, Span},
     store::{Found, Target, title},
-    text::clean,
+    text::{clean, thousands},
 };
 
 #[derive(Args, Debug)]
@@ -104,15 +104,16 @@ fn print(report: &Report, job: &str, format: Format) -> Result<()> {
         Format::Json => out.json(report)?,
         Format::Csv => out.csv(|csv| csv.serialize(report))?,
         Format::Table => {
+            let job = clean(job);
             let along = match report.brought_along {
-                Some(along) if along > 0 => format!(", and {} because of that", chunks(along)),
+                Some(along) if along > 0 => format!(", and {} more because of that", thousands(along)),
                 _ => String::new(),
             };
-            let (chunks, verb) = (chunks(report.retried), if report.retried == 1 { "is" } else { "are" });
             match (report.retried, report.dry_run) {
-                (0, _) => writeln!(out, "there is nothing to retry in {}", clean(job))?,
-                (_, true) => writeln!(out, "{chunks} of {} would be pending again", clean(job))?,
-                (_, false) => writeln!(out, "{chunks} of {} {verb} pending again{along}", clean(job))?,
+                (0, _) if report.refused > 0 => writeln!(out, "in {job} no chunk is pending again")?,
+                (0, _) => writeln!(out, "there is nothing to retry in {job}")?,
+                (count, true) => writeln!(out, "in {job} {} pending again", chunks(count, "would be", "would be"))?,
+                (count, false) => writeln!(out, "in {job} {} pending again{along}", chunks(count, "is", "are"))?,
             }
         }
     }

@@ -63,8 +63,7 @@ pub(crate) async fn run(mut args: ShowArgs) -> Result<Code> {
                 if place > 0 {
                     writeln!(out)?;
                 }
-                let width = out.width();
-                out.lines(&page::page(&job, &details, now(), width))?;
+                out.lines(&page::page(&job, &details, now()))?;
             }
         }
     }

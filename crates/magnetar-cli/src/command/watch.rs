@@ -4,9 +4,10 @@ mod screen;
 
 use std::{env, fmt::Write as _, io::Write, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use magnetar::Sharing;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::screen::Screen;
 use super::status::deleted;
@@ -44,6 +45,8 @@ fn interval(text: &str) -> Result<Duration, String> {
 
 pub(crate) async fn run(args: WatchArgs) -> Result<Code> {
     let Found { site, job } = args.target.find().await?;
+    // Listened for from here on, so that an interrupt is never the system's crude end.
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for an interrupt")?;
     let mut view = View::new(args.output.output);
     let mut before: Option<Overview> = None;
     loop {
@@ -58,8 +61,7 @@ pub(crate) async fn run(args: WatchArgs) -> Result<Code> {
         }
         refuse_lonely(&site)?;
         before = Some(overview);
-        // An interrupt that cannot be listened for still ends the program, in the system's way.
-        if let Ok(Ok(())) = tokio::time::timeout(args.interval, tokio::signal::ctrl_c()).await {
+        if tokio::time::timeout(args.interval, interrupt.recv()).await.is_ok() {
             view.out.finish()?;
             return Ok(Code::Interrupted);
         }

@@ -30,6 +30,8 @@ struct Column {
 pub(crate) enum Align {
     Left,
     Right,
+    /// To the left; where a line does not fit the terminal, it leaves half of what is left to the last column.
+    Elastic,
 }
 
 /// A cell: text that is safe to show, and how it looks.
@@ -41,11 +43,6 @@ pub(crate) struct Cell {
 impl Cell {
     pub(crate) fn new(text: impl AsRef<str>, style: Style) -> Self {
         Self { text: clean(text.as_ref()).into_owned(), style }
-    }
-
-    /// The same cell in so many columns at most.
-    pub(crate) fn cut(self, width: usize) -> Self {
-        Self { text: cut(&self.text, width), ..self }
     }
 
     pub(crate) fn plain(text: impl AsRef<str>) -> Self {
@@ -78,46 +75,52 @@ impl Table {
 
     /// The lines that [`print`](Self::print) prints.
     pub(crate) fn lines(&mut self, width: Option<usize>, indent: usize) -> Vec<String> {
-        let mut lines = Vec::with_capacity(self.rows.len() + 1);
         if !self.is_begun && self.columns.iter().any(|column| !column.title.is_empty()) {
             let titles: Vec<_> = self.columns.iter().map(|column| Cell::new(column.title, style::STRONG)).collect();
-            lines.push(self.line(&titles, width, indent));
+            self.rows.insert(0, titles);
         }
         self.is_begun = true;
-        for row in std::mem::take(&mut self.rows) {
-            lines.push(self.line(&row, width, indent));
-        }
-        lines
+        let room = width.unwrap_or(usize::MAX).saturating_sub(indent);
+        let widths = self.widths(room);
+        let rows = std::mem::take(&mut self.rows);
+        rows.iter().map(|row| " ".repeat(indent.min(width.unwrap_or(indent))) + &self.line(row, &widths, room)).collect()
     }
 
-    fn line(&self, cells: &[Cell], width: Option<usize>, indent: usize) -> String {
-        let mut line = " ".repeat(indent);
-        let mut left = width.unwrap_or(usize::MAX).saturating_sub(indent);
+    /// The widths of the columns in so much room.
+    fn widths(&self, room: usize) -> Vec<usize> {
+        let mut widths: Vec<_> = self.columns.iter().map(|column| column.width).collect();
+        if let ([fixed @ .., elastic, last], [.., Column { align: Align::Elastic, .. }, _]) = (&mut *widths, &*self.columns) {
+            let left = room.saturating_sub(fixed.iter().map(|width| width + GAP).sum::<usize>() + GAP);
+            *elastic = (*elastic).min(left.saturating_sub(*last).max(left / 2));
+        }
+        widths
+    }
+
+    fn line(&self, cells: &[Cell], widths: &[usize], mut room: usize) -> String {
+        let mut line = String::new();
         // Behind the last cell with something in it nothing is padded.
         let count = cells.iter().rposition(|cell| !cell.text.is_empty()).map_or(0, |last| last + 1);
-        for (index, (column, cell)) in self.columns.iter().zip(cells).take(count).enumerate() {
-            let padding = column.width.saturating_sub(cell.text.width());
+        for (index, ((column, width), cell)) in self.columns.iter().zip(widths).zip(cells).take(count).enumerate() {
+            let is_last = index + 1 == count;
+            let text = cut(&cell.text, if is_last { room } else { room.min(*width) });
+            let padding = width.saturating_sub(text.width());
             let (before, after) = match column.align {
-                Align::Left if index + 1 == count => (0, 0),
-                Align::Left => (0, padding + GAP),
-                Align::Right if index + 1 == count => (padding, 0),
                 Align::Right => (padding, GAP),
+                Align::Left | Align::Elastic => (0, padding + GAP),
             };
-            push_blanks(&mut line, before, &mut left);
-            let text = cut(&cell.text, left);
-            left -= text.width();
+            let (before, after) = (before.min(room), if is_last { 0 } else { after });
+            let text = cut(&text, room - before);
+            room -= before + text.width();
             let (on, off) = (cell.style.render(), cell.style.render_reset());
-            let _ = write!(line, "{on}{text}{off}");
-            push_blanks(&mut line, after, &mut left);
+            let _ = write!(line, "{:before$}{on}{text}{off}", "");
+            if room <= after {
+                break;
+            }
+            let _ = write!(line, "{:after$}", "");
+            room -= after;
         }
         line
     }
-}
-
-fn push_blanks(line: &mut String, count: usize, left: &mut usize) {
-    let count = count.min(*left);
-    line.extend(std::iter::repeat_n(' ', count));
-    *left -= count;
 }
 
 /// The text in so many columns; where it is longer, it ends in an ellipsis.
@@ -164,7 +167,22 @@ mod tests {
     #[test]
     fn lines_are_cut_at_the_width_of_the_terminal() {
         assert_eq!(plain(&table().lines(Some(8), 0)), [" ID  WH…", "  7  漢…", "100  b"]);
+        assert_eq!(plain(&table().lines(Some(5), 0)), [" ID", "  7", "100"]);
         assert_eq!(plain(&table().lines(Some(0), 0)), ["", "", ""]);
+    }
+
+    #[test]
+    fn elastic_column_shrinks_so_that_the_last_one_is_seen() {
+        let lines = |width| {
+            let mut table = Table::new(&[("ID", Align::Right), ("WHAT", Align::Elastic), ("ERROR", Align::Left)]);
+            table.row(["7", "something long", "an error"].into_iter().map(Cell::plain).collect());
+            plain(&table.lines(width, 0)).pop().unwrap()
+        };
+        assert_eq!(lines(None), " 7  something long  an error");
+        assert_eq!(lines(Some(28)), " 7  something long  an error");
+        assert_eq!(lines(Some(26)), " 7  something l…  an error");
+        assert_eq!(lines(Some(20)), " 7  someth…  an err…");
+        assert_eq!(lines(Some(4)), " 7");
     }
 
     #[test]

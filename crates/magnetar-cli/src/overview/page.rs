@@ -15,9 +15,6 @@ use crate::{
     time::Elapsed,
 };
 
-/// Columns of what a chunk is about, where something stands behind it.
-const WHAT_WIDTH: usize = 40;
-
 /// How far it is and what runs: lines no longer than the width.
 pub(crate) fn progress(overview: &Overview, site: &Site, width: Option<usize>) -> Vec<String> {
     let mut lines = head(overview, site);
@@ -56,7 +53,10 @@ pub(crate) fn hint(overview: &Overview, site: &Site) -> Option<String> {
             Some(_) => format!("nobody works on it; `magnetar run {target}` carries on"),
             None => "nobody works on it".to_owned(),
         },
-        State::Failed | State::Stalled => format!("`magnetar retry {target}` gives what failed another chance"),
+        State::Failed | State::Stalled => match &site.manifest {
+            Some(_) => format!("`magnetar run {target}` tries again what failed"),
+            None => format!("`magnetar retry {target}` gives what failed another chance"),
+        },
         State::Paused => "its chunks are held back until it is resumed".to_owned(),
         _ => return None,
     })
@@ -67,7 +67,7 @@ fn head(overview: &Overview, site: &Site) -> Vec<String> {
     let state = overview.state();
     let name = job.name.as_deref().map_or_else(|| format!("job {}", job.id), |name| clean(name).into_owned());
     let kind = if job.kind.is_empty() { String::new() } else { format!(", kind {}", clean(&job.kind)) };
-    let paused = if job.paused && state != State::Paused { ", paused" } else { "" };
+    let paused = if job.paused && matches!(state, State::Running | State::Stalled) { ", paused" } else { "" };
     vec![
         format!("{}  {}{paused}", styled(&name, style::STRONG), styled(state.name(), of_state(state))),
         styled(
@@ -127,7 +127,7 @@ fn failed(overview: &Overview) -> Table {
         ("CHUNK", Align::Right),
         ("FAILS", Align::Right),
         ("CRASHES", Align::Right),
-        ("WHAT", Align::Left),
+        ("WHAT", Align::Elastic),
         ("ERROR", Align::Left),
     ];
     let mut table = Table::new(&columns);
@@ -136,7 +136,7 @@ fn failed(overview: &Overview) -> Table {
             Cell::new(chunk.chunk.to_string(), style::BAD),
             Cell::plain(chunk.fails.to_string()),
             Cell::plain(chunk.crashes.to_string()),
-            Cell::plain(label(chunk)).cut(WHAT_WIDTH),
+            Cell::plain(label(chunk)),
             Cell::plain(chunk.error.as_deref().unwrap_or_default()),
         ]);
     }
@@ -144,18 +144,14 @@ fn failed(overview: &Overview) -> Table {
 }
 
 fn held(held: &[Held]) -> Table {
-    let mut table = Table::new(&[("CHUNK", Align::Right), ("WHAT", Align::Left), ("BEHIND", Align::Left)]);
+    let mut table = Table::new(&[("CHUNK", Align::Right), ("WHAT", Align::Elastic), ("BEHIND", Align::Left)]);
     for Held { chunk, behind } in held {
         let of_job = |job| if job == chunk.job_id { String::new() } else { format!(" of job {job}") };
         let mut names: Vec<_> = behind.iter().map(|(job, id, status)| format!("{id}{} {status}", of_job(*job))).collect();
         if chunk.bad > behind.len() as u64 {
             names.push(format!("{} more", chunk.bad - behind.len() as u64));
         }
-        table.row(vec![
-            Cell::new(chunk.chunk.to_string(), style::ODD),
-            Cell::plain(label(chunk)).cut(WHAT_WIDTH),
-            Cell::plain(names.join(", ")),
-        ]);
+        table.row(vec![Cell::new(chunk.chunk.to_string(), style::ODD), Cell::plain(label(chunk)), Cell::plain(names.join(", "))]);
     }
     table
 }

@@ -18,20 +18,14 @@ pub(crate) struct Target {
     /// The job's manifest, or its store. The store of jobs.toml is jobs.toml.db
     #[arg(value_name = "TARGET")]
     what: Option<OsString>,
-    #[command(flatten)]
-    place: Place,
+    #[arg(long, value_name = "LOCATION", env = "MAGNETAR_STORE", hide_env_values = true, help = STORE)]
+    store: Option<String>,
     /// Which job, by name or id, where the store holds several
     #[arg(long, value_name = "JOB")]
     job: Option<String>,
 }
 
-/// Where the store is.
-#[derive(Args, Debug)]
-pub(crate) struct Place {
-    /// Where the store is, if not beside the manifest: a path, `sqlite://PATH` or `redb://PATH`
-    #[arg(long, value_name = "LOCATION", env = "MAGNETAR_STORE")]
-    pub(crate) store: Option<String>,
-}
+const STORE: &str = "Where the store is, if not beside the manifest: a path, sqlite://PATH or redb://PATH";
 
 impl Target {
     /// Reads what stands in the place of the target as chunks where it is: `magnetar show 17 --store jobs.db`.
@@ -42,6 +36,11 @@ impl Target {
         }
     }
 
+    /// Whether a job was named with `--job`.
+    pub(crate) fn names_job(&self) -> bool {
+        self.job.is_some()
+    }
+
     /// The job that was named with `--job`.
     pub(super) fn job(&self) -> Option<&str> {
         self.job.as_deref()
@@ -50,7 +49,7 @@ impl Target {
     /// The store that is meant, and the manifest where one was named.
     pub(super) fn locate(&self) -> Result<(Location, Option<PathBuf>)> {
         let Some(target) = &self.what else {
-            let Some(store) = &self.place.store else {
+            let Some(store) = &self.store else {
                 return Err(fault(
                     Code::Usage,
                     "name the job: its manifest as in `jobs.toml`, or its store as in `--store jobs.db`",
@@ -61,9 +60,9 @@ impl Target {
         match name::store_in(target)? {
             None => {
                 let manifest = PathBuf::from(target);
-                Ok((location_of(&manifest, self.place.store.as_deref())?, Some(manifest)))
+                Ok((location_of(&manifest, self.store.as_deref())?, Some(manifest)))
             }
-            Some(_) if self.place.store.is_some() => Err(fault(
+            Some(_) if self.store.is_some() => Err(fault(
                 Code::Usage,
                 format!("{} and --store (or MAGNETAR_STORE) both name a store; leave one out", target.display()),
             )),

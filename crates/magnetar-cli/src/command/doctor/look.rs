@@ -5,11 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::Result;
 use magnetar::{Durability, Job, JobStore, Location, Sharing};
 
-use super::finding::Finding;
+use super::{super::marks::chunks, finding::Finding};
 use crate::{
-    exit::{Code, code_of},
+    exit::{Code, code_of, text_of},
     overview::State,
     store::{Site, Target, title},
     text::thousands,
@@ -68,8 +69,8 @@ pub(super) async fn at_store(target: &Target) -> Vec<Finding> {
         Err(error) => return vec![failure("store", &error)],
     };
     let mut findings = vec![opened(&site)];
-    match site.store.jobs().await {
-        Err(error) => findings.push(failure("store", &error.into())),
+    match jobs(target, &site).await {
+        Err(error) => findings.push(failure("store", &error)),
         Ok(jobs) if jobs.is_empty() => findings.push(Finding::note("store", "it holds no job", "")),
         Ok(jobs) => {
             for job in &jobs {
@@ -78,6 +79,11 @@ pub(super) async fn at_store(target: &Target) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The job that was named, else all.
+async fn jobs(target: &Target, site: &Site) -> Result<Vec<Job>> {
+    if target.names_job() { Ok(vec![target.pick(site).await?]) } else { Ok(site.store.jobs().await?) }
 }
 
 fn opened(site: &Site) -> Finding {
@@ -110,7 +116,7 @@ async fn at_job(store: &dyn JobStore, job: &Job) -> Vec<Finding> {
         findings.push(Finding::bad(&about, format!("{} problems more", problems - PROBLEMS_TOLD), KEEP_A_COPY, Code::Corrupt));
     }
     if problems == 0 {
-        findings.push(Finding::ok(&about, format!("all of its {} chunks fit together", thousands(audit.chunks))));
+        findings.push(Finding::ok(&about, format!("{} together", chunks(audit.chunks, "fits", "fit"))));
     }
     findings.extend(standstill(&about, job));
     findings
@@ -121,7 +127,7 @@ fn standstill(about: &str, job: &Job) -> Option<Finding> {
     match State::of(job) {
         State::Stalled => Some(Finding::note(
             about,
-            format!("it is stalled: {} chunks are held by what ended badly", thousands(job.stats.held)),
+            format!("it is stalled: {} held by what ended badly", chunks(job.stats.held, "is", "are")),
             "`magnetar retry` gives that another chance",
         )),
         _ if job.paused => Some(Finding::note(about, "it is paused", "nothing is handed out until it is resumed")),
@@ -133,5 +139,5 @@ fn standstill(about: &str, job: &Job) -> Option<Finding> {
 fn failure(about: &str, error: &anyhow::Error) -> Finding {
     let code = code_of(error);
     let way_out = if code == Code::Corrupt { KEEP_A_COPY } else { "" };
-    Finding::bad(about, format!("{error:#}"), way_out, code)
+    Finding::bad(about, text_of(error), way_out, code)
 }

@@ -1,7 +1,7 @@
 //! One chunk in a list.
 
 use anstyle::Style;
-use magnetar::{ChunkId, JobState};
+use magnetar::{ChunkId, JobState, Timestamp};
 use serde::Serialize;
 
 use crate::{
@@ -10,10 +10,8 @@ use crate::{
         style,
         table::{Align, Cell},
     },
+    time::Elapsed,
 };
-
-/// Columns of what a chunk is about, where something stands behind it.
-const WHAT_WIDTH: usize = 40;
 
 /// The columns of a table.
 pub(super) const COLUMNS: [(&str, Align); 7] = [
@@ -21,8 +19,8 @@ pub(super) const COLUMNS: [(&str, Align); 7] = [
     ("STATUS", Align::Left),
     ("FAILS", Align::Right),
     ("CRASHES", Align::Right),
-    ("SINCE", Align::Left),
-    ("WHAT", Align::Left),
+    ("FOR", Align::Right),
+    ("WHAT", Align::Elastic),
     ("ERROR", Align::Left),
 ];
 
@@ -120,8 +118,8 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The cells under [`COLUMNS`].
-pub(super) fn cells(chunk: &JobState) -> Vec<Cell> {
+/// The cells under [`COLUMNS`]: for how long it has stood where it stands, as far as the store tells.
+pub(super) fn cells(chunk: &JobState, now: Timestamp) -> Vec<Cell> {
     let count = |count: u32| Cell::new(count.to_string(), if count == 0 { style::FAINT } else { Style::new() });
     let since = chunk.ended_at.or(chunk.lease.map(|lease| lease.claimed_at)).unwrap_or(chunk.created_at);
     vec![
@@ -129,8 +127,8 @@ pub(super) fn cells(chunk: &JobState) -> Vec<Cell> {
         Cell::new(chunk.status.name(), style::of_status(chunk.status)),
         count(chunk.fails),
         count(chunk.crashes),
-        Cell::new(since.to_string(), style::FAINT),
-        Cell::plain(label(chunk)).cut(WHAT_WIDTH),
+        Cell::new(Elapsed(now.since(since)).to_string(), style::FAINT),
+        Cell::plain(label(chunk)),
         Cell::plain(chunk.error.as_deref().unwrap_or_default()),
     ]
 }

@@ -10,7 +10,7 @@ use crate::{
     outcome::Outcome,
     output::{
         style,
-        table::{Align, Cell, Table, cut},
+        table::{Align, Cell, Table},
     },
     store::title,
     text::{clean, lossless, thousands},
@@ -22,8 +22,8 @@ const DEPENDENCIES_NAMED: usize = 20;
 /// Bytes of a payload or a result that are shown.
 const BYTES_SHOWN: usize = 1000;
 
-/// The lines of a chunk, no longer than the width.
-pub(super) fn page(job: &Job, details: &Details, now: Timestamp, width: Option<usize>) -> Vec<String> {
+/// The lines of a chunk, however long: everything is shown.
+pub(super) fn page(job: &Job, details: &Details, now: Timestamp) -> Vec<String> {
     let chunk = &details.chunk;
     let mut facts = Facts::default();
     facts.add("job", title(job));
@@ -53,8 +53,8 @@ pub(super) fn page(job: &Job, details: &Details, now: Timestamp, width: Option<u
     facts.add("created", chunk.created_at.to_string());
     facts.some("ended", chunk.ended_at.map(|at| at.to_string()));
     let mut lines = vec![format!("{}chunk {}{}", style::STRONG, chunk.chunk, style::STRONG.render_reset())];
-    lines.extend(facts.0.lines(width, 2));
-    lines.extend(details.last.iter().flat_map(|last| last_attempt(last, width)));
+    lines.extend(facts.0.lines(None, 2));
+    lines.extend(details.last.iter().flat_map(|last| last_attempt(last)));
     lines
 }
 
@@ -77,7 +77,7 @@ fn waits_for(details: &Details) -> Option<String> {
     (!names.is_empty()).then(|| names.join(", "))
 }
 
-fn last_attempt(last: &Outcome, width: Option<usize>) -> Vec<String> {
+fn last_attempt(last: &Outcome) -> Vec<String> {
     let mut facts = Facts::default();
     facts.some("end", last.end.as_ref().map(ToString::to_string));
     facts.add("at", last.ended_at.to_string());
@@ -88,20 +88,19 @@ fn last_attempt(last: &Outcome, width: Option<usize>) -> Vec<String> {
         facts.add("input", format!("{path} (SHA-256 {})", print.sha256));
     }
     let mut lines = vec![format!("{}attempt {}{}", style::STRONG, last.attempt, style::STRONG.render_reset())];
-    lines.extend(facts.0.lines(width, 2));
-    lines.extend(printed("stdout", &last.stdout, width));
-    lines.extend(printed("stderr", &last.stderr, width));
+    lines.extend(facts.0.lines(None, 2));
+    lines.extend(printed("stdout", &last.stdout));
+    lines.extend(printed("stderr", &last.stderr));
     lines
 }
 
 /// The end of what a command printed, line by line.
-fn printed(name: &str, tail: &Tail, width: Option<usize>) -> Vec<String> {
+fn printed(name: &str, tail: &Tail) -> Vec<String> {
     if tail.is_empty() {
         return Vec::new();
     }
     let head = format!("  {name}, the end of {} bytes", thousands(tail.bytes));
-    let room = width.unwrap_or(usize::MAX).saturating_sub(4);
-    let line = |line: &str| format!("  {}|{:#} {}", style::FAINT, style::FAINT, cut(&clean(line), room));
+    let line = |line: &str| format!("  {}|{:#} {}", style::FAINT, style::FAINT, clean(line));
     [head].into_iter().chain(tail.text.lines().map(line)).collect()
 }
 
