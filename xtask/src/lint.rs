@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::{
-    layers,
+    demo, layers,
     metadata::{Metadata, Package},
     run::{self, Step},
     sources,
@@ -14,6 +14,7 @@ pub(crate) fn check() -> Result<()> {
     format_and_clippy().iter().try_for_each(Step::run)?;
     layers::check()?;
     sources::check()?;
+    demo::check()?;
     Metadata::read()?.members().into_iter().flat_map(features).try_for_each(|step| step.run())?;
     docs().run()?;
     deny()

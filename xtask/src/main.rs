@@ -1,6 +1,7 @@
 //! The checks and the test suite of the workspace, as `cargo xtask <command>`.
 
 mod bench;
+mod demo;
 mod git;
 mod layers;
 mod lint;
@@ -24,7 +25,8 @@ usage: cargo xtask <command>
 
   layers            check which crate depends on which, and what stands at the top of the repository
   sources           look for ignored tests and stubs in the crates and the benches
-  lint              fmt, clippy, layers, sources, features one by one, docs; cargo-deny where it is installed
+  demo              make docs/demo/words.toml anew, after source files came or went
+  lint              fmt, clippy, layers, sources, the demo, features one by one, docs; cargo-deny where it is installed
   test [--require]  run the whole suite; with --require a test that lacks its server fails instead of skipping
                     (the tests see MAGNETAR_REQUIRE=1); the last line of stdout is `N passed, M failed`
   ci                lint, then test --require
@@ -38,6 +40,7 @@ usage: cargo xtask <command>
 enum Command {
     Layers,
     Sources,
+    Demo,
     Lint,
     Test(Missing),
     Ci,
@@ -68,13 +71,14 @@ fn parse(args: &[&str]) -> Result<Command, String> {
         [] | ["help" | "-h" | "--help"] | [_, "-h" | "--help"] => Ok(Command::Help),
         ["layers"] => Ok(Command::Layers),
         ["sources"] => Ok(Command::Sources),
+        ["demo"] => Ok(Command::Demo),
         ["lint"] => Ok(Command::Lint),
         ["test"] => Ok(Command::Test(Missing::Skips)),
         ["test", "--require"] => Ok(Command::Test(Missing::Fails)),
         ["ci"] => Ok(Command::Ci),
         ["bench"] => Ok(Command::Bench(None)),
         ["bench", filter] if !filter.starts_with('-') => Ok(Command::Bench(Some((*filter).to_owned()))),
-        [command @ ("layers" | "sources" | "lint" | "test" | "ci" | "bench"), rest @ ..] => {
+        [command @ ("layers" | "sources" | "demo" | "lint" | "test" | "ci" | "bench"), rest @ ..] => {
             Err(format!("`{command}` does not take `{}`", rest.join(" ")))
         }
         [unknown, ..] => Err(format!("there is no command `{unknown}`")),
@@ -87,6 +91,7 @@ fn run(command: &Command) -> Result<()> {
     match command {
         Command::Layers => layers::check(),
         Command::Sources => sources::check(),
+        Command::Demo => demo::write(),
         Command::Lint => lint::check(),
         Command::Test(missing) => suite::run(*missing),
         Command::Ci => lint::check().and_then(|()| suite::run(Missing::Fails)),
@@ -111,12 +116,13 @@ mod tests {
 
     #[test]
     fn each_command_is_understood() {
-        let cases: [(&[&str], Command); 11] = [
+        let cases: [(&[&str], Command); 12] = [
             (&[], Command::Help),
             (&["help"], Command::Help),
             (&["test", "--help"], Command::Help),
             (&["layers"], Command::Layers),
             (&["sources"], Command::Sources),
+            (&["demo"], Command::Demo),
             (&["lint"], Command::Lint),
             (&["test"], Command::Test(Missing::Skips)),
             (&["test", "--require"], Command::Test(Missing::Fails)),
@@ -131,7 +137,7 @@ mod tests {
 
     #[test]
     fn each_command_stands_in_the_usage() {
-        for command in ["layers", "sources", "lint", "test [--require]", "ci", "bench [filter]", "help"] {
+        for command in ["layers", "sources", "demo", "lint", "test [--require]", "ci", "bench [filter]", "help"] {
             assert!(USAGE.lines().any(|line| line.starts_with(&format!("  {command} "))), "{command}");
         }
     }
