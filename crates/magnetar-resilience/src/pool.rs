@@ -6,6 +6,8 @@ mod config;
 mod factory;
 mod guard;
 mod roster;
+#[cfg(test)]
+mod roster_model;
 mod shared;
 mod stats;
 mod upkeep;

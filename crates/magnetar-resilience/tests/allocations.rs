@@ -5,7 +5,7 @@ use std::{
     task::{Context, Waker},
 };
 
-use magnetar_resilience::{Backoff, ByClass, CircuitBreaker, ResilienceError, Retry};
+use magnetar_resilience::{Backoff, ByClass, CircuitBreaker, RateLimiter, ResilienceError, Retry};
 
 fn allocations(work: impl FnMut()) -> u64 {
     allocation_counter::measure(work).count_total
@@ -38,4 +38,11 @@ fn refusal_of_a_breaker_allocates_nothing() {
 fn first_attempt_that_succeeds_allocates_nothing() {
     let retry = Retry::builder(Backoff::fixed(std::time::Duration::ZERO)).build().unwrap();
     assert_eq!(allocations(|| ready(retry.run(&ByClass, || async { Ok::<_, ResilienceError>(1) }))), 0);
+}
+
+#[test]
+fn token_that_is_there_allocates_nothing() {
+    let limiter = RateLimiter::per_second(10);
+    assert_eq!(allocations(|| limiter.try_acquire().unwrap()), 0);
+    assert_eq!(allocations(|| ready(limiter.acquire())), 0);
 }

@@ -6,6 +6,8 @@
 
 #[path = "../src/breaker/word.rs"]
 mod breaker;
+#[path = "../src/limiter/gcra.rs"]
+mod gcra;
 #[path = "../src/retry/ledger.rs"]
 mod ledger;
 
@@ -17,6 +19,7 @@ use loom::{sync::Arc, thread};
 
 use self::{
     breaker::{Admission, Effect, Mode, Probing, Stamped, Word},
+    gcra::{Gcra, Grace},
     ledger::{Ledger, RETRY},
 };
 
@@ -158,5 +161,30 @@ fn t17_time_pays_in_once_for_all() {
         let other = thread::spawn(move || shared.take(1000));
         let taken = ledger.take(1000);
         assert!(taken != other.join().unwrap(), "a second pays for one retry, whoever asks");
+    });
+}
+
+#[test]
+fn t23_token_is_taken_once() {
+    loom::model(|| {
+        let bucket = Arc::new(Gcra::new(100, 2, 2, 0));
+        let shared = Arc::clone(&bucket);
+        let take = |bucket: &Gcra| [(); 2].map(|()| bucket.take(1, 0, Grace::None).is_ok());
+        let other = thread::spawn(move || take(&shared));
+        let taken = take(&bucket).into_iter().chain(other.join().unwrap()).filter(|taken| *taken).count();
+        assert_eq!(taken, 2, "two tokens, four takers");
+        assert_eq!(bucket.take(1, 99, Grace::None), Err(1));
+        assert_eq!(bucket.take(1, 100, Grace::None), Ok(()));
+    });
+}
+
+#[test]
+fn t23_clock_that_another_thread_read_earlier_gives_no_token_twice() {
+    loom::model(|| {
+        let bucket = Arc::new(Gcra::new(100, 1, 0, 0));
+        let shared = Arc::clone(&bucket);
+        let other = thread::spawn(move || shared.take(1, 100, Grace::None).is_ok());
+        let late = bucket.take(1, 150, Grace::None).is_ok();
+        assert!(late != other.join().unwrap(), "one token was made by then");
     });
 }

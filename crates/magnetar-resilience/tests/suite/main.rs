@@ -1,11 +1,13 @@
 //! What users of the crate can see. A test named `t07_…` holds trap 7 and one named `d03_…` defect 3 of `docs/resilience.md`.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod breaker;
 mod breaker_model;
 mod breaker_settings;
 mod cancellation;
 mod lab;
+mod limiter;
+mod limiter_model;
 mod pool;
 mod retry;
 mod support;
