@@ -44,7 +44,8 @@ pub(super) fn at_file(location: &Location) -> Vec<Finding> {
 #[cfg(unix)]
 fn mode(file: &Path) -> Option<Finding> {
     let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(file).ok()?.permissions()) & 0o777;
-    Some(if mode & 0o077 == 0 {
+    let others = mode & 0o077;
+    Some(if others == 0 {
         Finding::ok("file", format!("only its owner may open it (mode {mode:o})"))
     } else {
         Finding::note("file", format!("others may open it (mode {mode:o})"), "`chmod 600` it unless that is meant")

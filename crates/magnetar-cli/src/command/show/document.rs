@@ -1,8 +1,8 @@
 //! A chunk for programs.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write};
 
-use magnetar::{ChunkId, Job, JobId, Lease, OnFailure};
+use magnetar::{ChunkId, Job, JobId, JobStatus, Lease, OnFailure};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -60,7 +60,8 @@ struct Held {
 
 #[derive(Serialize)]
 struct Attempt<'a> {
-    attempt: u32,
+    #[serde(rename = "attempt")]
+    number: u32,
     token: u64,
     ended_at: String,
     /// How its command ended, in words; none where it did not come to that.
@@ -91,9 +92,16 @@ impl Serialize for Bytes<'_> {
         if let Ok(text) = str::from_utf8(self.0) {
             return serializer.serialize_str(text);
         }
-        let hex: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        BTreeMap::from([("hex", hex)]).serialize(serializer)
+        BTreeMap::from([("hex", hex(self.0))]).serialize(serializer)
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut hex = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }
 
 pub(super) fn document<'a>(job: &'a Job, details: &'a Details) -> Document<'a> {
@@ -111,7 +119,7 @@ pub(super) fn document<'a>(job: &'a Job, details: &'a Details) -> Document<'a> {
         recorded_checksum: chunk.recorded_checksum.as_deref(),
         idempotency_key: chunk.idempotency_key(),
         depends_on: depends_on
-            .map(|&(job, chunk, status)| Dependency { job, chunk, status: status.map(|it| it.name()) })
+            .map(|&(job, chunk, status)| Dependency { job, chunk, status: status.map(JobStatus::name) })
             .collect(),
         on_failure: job.options.on_failure,
         lease: chunk.lease.map(Held::of),
@@ -137,7 +145,7 @@ impl<'a> Attempt<'a> {
     fn of(last: &'a Outcome) -> Self {
         let printed = |tail: &'a Tail| Printed { tail: &tail.text, bytes: tail.bytes };
         Self {
-            attempt: last.attempt,
+            number: last.attempt,
             token: last.token,
             ended_at: last.ended_at.to_string(),
             end: last.end.as_ref().map(ToString::to_string),

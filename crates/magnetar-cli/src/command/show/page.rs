@@ -54,7 +54,7 @@ pub(super) fn page(job: &Job, details: &Details, now: Timestamp) -> Vec<String> 
     facts.some("ended", chunk.ended_at.map(|at| at.to_string()));
     let mut lines = vec![format!("{}chunk {}{}", style::STRONG, chunk.chunk, style::STRONG.render_reset())];
     lines.extend(facts.0.lines(None, 2));
-    lines.extend(details.last.iter().flat_map(|last| last_attempt(last)));
+    lines.extend(details.last.iter().flat_map(last_attempt));
     lines
 }
 
