@@ -6,6 +6,8 @@
 
 mod ahead;
 mod answer;
+mod ask;
+mod clock;
 mod crew;
 mod finish;
 mod held;

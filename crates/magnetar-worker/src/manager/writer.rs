@@ -166,7 +166,7 @@ impl Writer {
     /// Writes what comes until nothing can come any more.
     pub(super) async fn run(mut self) -> Result<()> {
         let ended = self.write_all().await;
-        let told = ended.as_ref().map(|()| ()).map_err(|error| (error.kind(), crate::failure::chain(error)));
+        let told = ended.as_ref().copied().map_err(|error| (error.kind(), crate::failure::chain(error)));
         self.shared.end.send_replace(Some(told));
         ended?;
         // Whoever shut the manager down is told of refusals; where everybody just went away, only this handle is left.

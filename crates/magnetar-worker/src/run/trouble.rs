@@ -42,6 +42,11 @@ impl Trouble {
         later(asked, self.patience)
     }
 
+    /// The process was stopped for so long.
+    pub(super) fn forgive(&mut self, late: Duration) {
+        self.since = self.since.map(|since| later(since, late));
+    }
+
     /// The store has answered.
     pub(super) fn over(&mut self) {
         if self.since.take().is_some() {

@@ -52,6 +52,11 @@ impl Vigil {
         is_lost
     }
 
+    /// The process was stopped for so long.
+    pub(super) fn forgive(&mut self, late: Duration) {
+        self.asked_at = self.asked_at.map(|asked| later(asked, late));
+    }
+
     fn lost_at(&self, asked: Instant) -> Instant {
         later(asked, self.lease / 3 * 2)
     }

@@ -9,15 +9,16 @@ use std::{
     time::Duration,
 };
 
-use magnetar_core::{JobStatus, JobStore, NewChunk, Until};
+use magnetar_core::{JobOptions, JobStatus, JobStore, NewChunk, RetryPolicy, Until};
 use magnetar_memory::MemoryStore;
 use magnetar_worker::{Attempt, Completion, Failure, JobManager, Worker};
 use tokio::{
     runtime::{Builder, Runtime},
+    task::yield_now,
     time::sleep,
 };
 
-use crate::support::{JOB, Log, Rig, chunks, job, listened, nothing_in_processing, until};
+use crate::support::{JOB, Log, Rig, chunks, job, job_with, listened, nothing_in_processing, retry, until};
 
 /// The most polls that any of these futures needs to its end.
 const POLLS_MAX: usize = 2000;
@@ -36,14 +37,19 @@ async fn poll_once<T>(future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
     .await
 }
 
-/// Polls a future so many times, with a moment for everything else in between. Some where it has ended.
+/// Polls a future so many times. In between everything else has a turn, and at every second time a millisecond. Some where it has
+/// ended.
 async fn poll_times<T>(future: impl Future<Output = T>, times: usize) -> Option<T> {
     let mut future = pin!(future);
-    for _ in 0..times {
+    for time in 0..times {
         if let Some(value) = poll_once(future.as_mut()).await {
             return Some(value);
         }
-        sleep(Duration::from_micros(300)).await;
+        if time % 2 == 0 {
+            yield_now().await;
+        } else {
+            sleep(Duration::from_millis(1)).await;
+        }
     }
     None
 }
@@ -74,7 +80,8 @@ fn run_that_is_dropped_at_any_await_leaves_no_chunk_in_processing() {
     for polls in 0..POLLS_MAX {
         is_ended = paused().block_on(async {
             let rig = Rig::new();
-            job(&rig.inner(), 2, chunks(14)).await;
+            let soon = RetryPolicy { first_wait: Duration::from_millis(5), ..retry(2) };
+            job_with(&rig.inner(), JobOptions { retry: soon, ..JobOptions::default() }, chunks(14)).await;
             rig.delay(Duration::from_millis(1));
             let worker = Worker::builder(rig.store()).concurrency(3).attempt_timeout(Duration::from_millis(10));
             let ended = poll_times(worker.run(JOB, all_kinds), polls).await;
@@ -152,21 +159,22 @@ async fn handlers_of_a_dropped_run_are_dropped() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn runs_that_are_aborted_on_many_threads_leave_nothing_in_processing() {
     let store: Arc<dyn JobStore> = Arc::new(MemoryStore::open().await.unwrap());
-    job(&store, 1, chunks(20_000)).await;
+    job(&store, 1, chunks(5000)).await;
     for round in 0..60 {
         let (worker, events) = listened(Worker::builder(Arc::clone(&store)).concurrency(16));
         let work = |attempt: Attempt| async move {
-            if attempt.chunk().chunk % 3 == 0 {
-                tokio::task::yield_now().await;
+            if attempt.chunk().chunk.is_multiple_of(3) {
+                yield_now().await;
             }
             Ok::<_, String>(())
         };
         let run = tokio::spawn(async move { worker.run(JOB, work).await });
-        until(async || events.len() > 13 * round).await;
+        until(async || events.len() > 13 * round || run.is_finished()).await;
         run.abort();
-        assert!(run.await.unwrap_err().is_cancelled());
-        nothing_in_processing(&store).await;
+        drop(run.await);
+        until(async || store.get_stats(JOB).await.unwrap().processing == 0).await;
     }
+    nothing_in_processing(&store).await;
     let stats = store.get_stats(JOB).await.unwrap();
     assert_eq!((stats.failed, stats.skipped), (0, 0));
     assert!(stats.done > 0);
@@ -174,24 +182,49 @@ async fn runs_that_are_aborted_on_many_threads_leave_nothing_in_processing() {
 
 #[test]
 fn runtime_that_ends_gives_back_what_its_worker_held() {
-    let begin = Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
-    let store = begin.block_on(async {
-        let store: Arc<dyn JobStore> = Arc::new(MemoryStore::open().await.unwrap());
-        job(&store, 1, (1..=100).map(|id| NewChunk::new(id).priority(i16::from(id == 1))).collect()).await;
-        let work = |attempt: Attempt| async move {
-            if attempt.chunk().chunk > 1 {
-                sleep(Duration::from_hours(1)).await;
-            }
+    let single = || Builder::new_current_thread().enable_time().build().unwrap();
+    let many = Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    for runtime in [single(), many] {
+        let store = runtime.block_on(async {
+            let store: Arc<dyn JobStore> = Arc::new(MemoryStore::open().await.unwrap());
+            job(&store, 1, (1..=100).map(|id| NewChunk::new(id).priority(i16::from(id == 1))).collect()).await;
+            let work = |attempt: Attempt| async move {
+                if attempt.chunk().chunk > 1 {
+                    sleep(Duration::from_hours(1)).await;
+                }
+                Ok::<_, String>(())
+            };
+            let (worker, events) = listened(Worker::builder(Arc::clone(&store)).concurrency(4));
+            tokio::spawn(async move { worker.run(JOB, work).await });
+            until(async || events.len() > 6).await;
+            store
+        });
+        drop(runtime);
+        single().block_on(nothing_in_processing(&store));
+    }
+}
+
+#[test]
+fn run_that_is_dropped_as_the_last_thing_of_its_runtime_gives_back_what_it_held() {
+    let begin = Builder::new_current_thread().enable_time().build().unwrap();
+    let rig = begin.block_on(async {
+        let rig = Rig::on(Arc::new(MemoryStore::open().await.unwrap()));
+        job(&rig.inner(), 1, chunks(10)).await;
+        let hang = |_: Attempt| async {
+            sleep(Duration::from_hours(1)).await;
             Ok::<_, String>(())
         };
-        let (worker, events) = listened(Worker::builder(Arc::clone(&store)).concurrency(4));
-        tokio::spawn(async move { worker.run(JOB, work).await });
-        until(async || events.len() > 6).await;
-        store
+        let worker = Worker::builder(rig.store()).concurrency(4);
+        tokio::select! {
+            biased;
+            _ = worker.run(JOB, hang) => panic!("it hangs"),
+            () = until(async || rig.inner().get_stats(JOB).await.unwrap().processing == 4) => {}
+        }
+        rig
     });
     drop(begin);
     let after = Builder::new_current_thread().enable_time().build().unwrap();
-    after.block_on(nothing_in_processing(&store));
+    after.block_on(nothing_in_processing(&rig.inner()));
 }
 
 #[test]

@@ -57,9 +57,8 @@ async fn panic_is_a_failure_with_its_text() {
         assert!(attempt.chunk().chunk != 1, "before its future");
         async move {
             tokio::task::yield_now().await;
-            if attempt.chunk().chunk == 2 {
-                panic!("in chunk {}", attempt.chunk().chunk);
-            }
+            let id = attempt.chunk().chunk;
+            assert!(id != 2, "in chunk {id}");
             std::panic::panic_any(7_u8);
             #[expect(unreachable_code, reason = "the type of the handler")]
             Ok::<(), String>(())

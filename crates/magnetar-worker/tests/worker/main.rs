@@ -1,6 +1,6 @@
 //! What a worker and a manager promise, each sentence a test. Time is tokio's, and stands still unless everything waits.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod cancelling;
 mod dropping;

@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use magnetar_core::{ErrorKind, JobOptions, JobRef, JobSpec, JobStatus, NewChunk, OnFailure, Op};
+use magnetar_core::{ErrorKind, JobOptions, JobRef, JobSpec, JobStatus, JobStore, NewChunk, OnFailure, Op};
+use magnetar_memory::MemoryStore;
 use magnetar_worker::{Attempt, Cancellation, Completion, End, Event, Failure, Worker};
 use tokio::time::{Instant, sleep};
 
@@ -223,4 +224,24 @@ async fn two_workers_share_a_job_and_both_see_its_end() {
     assert!(one.counts.done > 0 && other.counts.done > 0);
     assert_eq!(one.end, other.end);
     assert_eq!(store.get_by_status(JOB, JobStatus::Done).await.unwrap().len(), 100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn run_on_many_threads_and_a_store_with_a_thread_of_its_own_does_everything_once() {
+    let store: Arc<dyn JobStore> = Arc::new(MemoryStore::open().await.unwrap());
+    let graph = (1..=3000).map(|id| NewChunk::new(id).depends_on((id > 50).then_some(id / 2))).collect();
+    job(&store, 1, graph).await;
+    let runs: Arc<Vec<AtomicUsize>> = Arc::new((0..=3000).map(|_| AtomicUsize::new(0)).collect());
+    let counted = Arc::clone(&runs);
+    let work = move |attempt: Attempt| {
+        let runs = Arc::clone(&counted);
+        async move {
+            tokio::task::yield_now().await;
+            runs[usize::try_from(attempt.chunk().chunk).unwrap()].fetch_add(1, SeqCst);
+            Ok::<_, String>(())
+        }
+    };
+    let summary = Worker::builder(Arc::clone(&store)).concurrency(16).run(JOB, work).await.unwrap();
+    assert!(matches!(summary.end, End::Ended { stats } if stats.is_complete()), "{summary:?}");
+    assert!(runs.iter().skip(1).all(|runs| runs.load(SeqCst) == 1));
 }

@@ -45,6 +45,9 @@ pub(crate) struct Rig {
     faults: Mutex<VecDeque<ErrorKind>>,
     /// What every submit ends with instead.
     fault: Mutex<Option<ErrorKind>>,
+    /// How many submits there were, and one in how many is busy.
+    asked: AtomicUsize,
+    busy_once_in: AtomicUsize,
     /// How long a commit takes.
     delay: Mutex<Duration>,
     /// Submits wait while this is true.
@@ -67,6 +70,8 @@ impl Rig {
             store,
             faults: Mutex::default(),
             fault: Mutex::default(),
+            asked: AtomicUsize::new(0),
+            busy_once_in: AtomicUsize::new(usize::MAX),
             delay: Mutex::default(),
             is_frozen: watch::Sender::new(false),
             has_hints: AtomicBool::new(true),
@@ -88,6 +93,11 @@ impl Rig {
     /// The next submits end so, one each.
     pub(crate) fn fail_next(&self, faults: impl IntoIterator<Item = ErrorKind>) {
         locked(&self.faults).extend(faults);
+    }
+
+    /// One in so many submits is answered that the store is busy.
+    pub(crate) fn busy_once_in(&self, submits: usize) {
+        self.busy_once_in.store(submits, SeqCst);
     }
 
     /// Every submit ends so from now on, or works again.
@@ -129,7 +139,9 @@ impl JobStore for Rig {
             sleep(delay).await;
         }
         self.is_frozen.subscribe().wait_for(|is_frozen| !is_frozen).await.unwrap();
-        let fault = locked(&self.faults).pop_front().or(*locked(&self.fault));
+        let (nth, every) = (self.asked.fetch_add(1, SeqCst) + 1, self.busy_once_in.load(SeqCst));
+        let busy = (nth % every == 0).then_some(ErrorKind::Busy);
+        let fault = locked(&self.faults).pop_front().or(*locked(&self.fault)).or(busy);
         if let Some(kind) = fault {
             self.failed.fetch_add(1, SeqCst);
             return Err(Error::new(kind, "planted"));

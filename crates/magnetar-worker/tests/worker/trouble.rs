@@ -195,3 +195,23 @@ async fn store_that_never_answers_ends_the_run_and_its_claims_come_back() {
         nothing_in_processing(&rig.inner()).await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn process_that_was_stopped_for_long_goes_on_with_what_it_holds() {
+    let rig = Rig::new();
+    job(&rig.inner(), 1, chunks(6)).await;
+    let work = |attempt: Attempt| async move {
+        sleep(Duration::from_secs(if attempt.chunk().chunk == 1 { 400 } else { 1 })).await;
+        Ok::<_, String>(())
+    };
+    let worker = Worker::builder(rig.store()).concurrency(3);
+    let run = tokio::spawn(async move { worker.run(JOB, work).await });
+    sleep(Duration::from_millis(9500)).await;
+    // A check is on its way when the process is stopped, and its time goes on without it.
+    rig.freeze(true);
+    sleep(Duration::from_secs(1)).await;
+    tokio::time::advance(Duration::from_mins(5)).await;
+    rig.freeze(false);
+    let summary = run.await.unwrap().unwrap();
+    assert_eq!((summary.counts.started, summary.counts.done, summary.counts.lost), (6, 6, 0), "{summary:?}");
+}
