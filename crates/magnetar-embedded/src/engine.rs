@@ -67,17 +67,32 @@ pub(crate) type Outcome = Option<Result<Vec<Reply>, Rejection>>;
 
 /// The requests of one transaction, which may still be arriving while the first are applied.
 pub(crate) trait Requests {
-    /// Applies the groups of the next request that have no outcome yet, and keeps what they come to. False where no more
-    /// is to come, and the transaction is to be committed.
-    fn next(&mut self, apply: &mut dyn FnMut(&Group) -> Result<Outcome>) -> Result<bool>;
+    /// Goes to the next request; none where no more is to come, and the transaction is to be committed.
+    fn next(&mut self) -> Option<Arrival>;
+
+    /// Applies the groups of that request that have no outcome yet, and keeps what they come to.
+    fn apply(&mut self, apply: &mut dyn FnMut(&Group) -> Result<Outcome>) -> Result<()>;
+}
+
+/// When a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// Before the transaction began, or with the request before it.
+    Before,
+    /// While the transaction was being prepared: what upkeep found earlier in it may be true no more.
+    Since,
 }
 
 /// No requests: for a transaction of upkeep alone.
 pub(crate) struct Nothing;
 
 impl Requests for Nothing {
-    fn next(&mut self, _apply: &mut dyn FnMut(&Group) -> Result<Outcome>) -> Result<bool> {
-        Ok(false)
+    fn next(&mut self) -> Option<Arrival> {
+        None
+    }
+
+    fn apply(&mut self, _apply: &mut dyn FnMut(&Group) -> Result<Outcome>) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -105,7 +120,7 @@ pub(crate) struct Step<'a, 'v> {
     /// Whether children are still to be told of ends, once that is known.
     untold: Option<bool>,
     wakes: bool,
-    /// Whether upkeep was done in this transaction.
+    /// Whether upkeep was done in this transaction, after the request came that is being applied.
     is_upkept: bool,
     /// Whether a claim of the group came up empty.
     starved: bool,
@@ -125,10 +140,13 @@ impl Engine {
             step.bounded_upkeep()?;
         }
         let mut flush = Flush::Unsynced;
-        loop {
+        while let Some(arrival) = requests.next() {
+            if arrival == Arrival::Since {
+                step.is_upkept = false;
+            }
             // Behind a group that must wait, the others of its request wait too, so that they stay in order.
             let mut is_waiting = false;
-            let is_more = requests.next(&mut |group| {
+            requests.apply(&mut |group| {
                 if !group.iter().all(Op::is_claim) {
                     flush = Flush::Synced;
                 }
@@ -136,9 +154,6 @@ impl Engine {
                 is_waiting = outcome.is_none();
                 Ok(outcome)
             })?;
-            if !is_more {
-                break;
-            }
         }
         let wakes = step.wakes;
         let (writes, lanes) = txn.into_parts();

@@ -6,7 +6,7 @@ use magnetar_core::{Answer, Clock, Group, Query, Rejection, Reply, Result};
 
 use crate::{
     backend::{Backend, Reader},
-    engine::{Outcome, Requests},
+    engine::{Arrival, Outcome, Requests},
     hint::Hint,
     locks::Locks,
     options::Options,
@@ -35,14 +35,15 @@ struct One<'a> {
 }
 
 impl Requests for One<'_> {
-    fn next(&mut self, apply: &mut dyn FnMut(&Group) -> Result<Outcome>) -> Result<bool> {
-        if std::mem::replace(&mut self.is_over, true) {
-            return Ok(false);
-        }
+    fn next(&mut self) -> Option<Arrival> {
+        (!std::mem::replace(&mut self.is_over, true)).then_some(Arrival::Before)
+    }
+
+    fn apply(&mut self, apply: &mut dyn FnMut(&Group) -> Result<Outcome>) -> Result<()> {
         for (group, outcome) in self.groups.iter().zip(&mut *self.outcomes).filter(|(_, outcome)| outcome.is_none()) {
             *outcome = apply(group)?;
         }
-        Ok(true)
+        Ok(())
     }
 }
 

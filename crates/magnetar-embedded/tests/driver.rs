@@ -8,6 +8,7 @@ use std::{
     sync::{
         Arc, Condvar, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        mpsc::{Receiver, Sender, channel},
     },
 };
 
@@ -40,6 +41,8 @@ struct Controls {
     unblocked: Condvar,
     commits: AtomicUsize,
     flushes: Mutex<Vec<Flush>>,
+    /// Where the next transaction that does upkeep says that it has looked for the dead, and waits for a word to go on.
+    pause: Mutex<Option<(Sender<()>, Receiver<()>)>>,
 }
 
 impl Rig {
@@ -51,6 +54,7 @@ impl Rig {
             unblocked: Condvar::new(),
             commits: AtomicUsize::new(0),
             flushes: Mutex::new(Vec::new()),
+            pause: Mutex::new(None),
         };
         Self { backend: MemoryBackend::default(), controls: Arc::new(controls), lock_folder: None }
     }
@@ -99,6 +103,13 @@ impl View for RigTx<'_> {
     }
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], each: &mut Show<'_>) -> Result<()> {
+        // Upkeep looks for the dead first, and then for what is due.
+        if table == Table::Timer
+            && let Some((began, gone_on)) = self.controls.pause.lock().unwrap().take()
+        {
+            began.send(()).unwrap();
+            gone_on.recv().unwrap();
+        }
         self.tx.scan(table, from, to, each)
     }
 }
@@ -287,6 +298,35 @@ fn free_lock_file_tells_at_once_that_a_session_is_gone() {
         assert_eq!(taken.crashes, 1);
         let left = std::fs::read_dir(folder.path().join("locks")).unwrap().count();
         assert_eq!(left, 1, "the file of the dead session is gone");
+    });
+}
+
+#[test]
+fn claim_that_comes_while_a_transaction_is_prepared_finds_what_was_lost_since_it_began() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rig = Rig::new();
+    rig.lock_folder = Some(folder.path().join("locks"));
+    let doomed = rig.open();
+    let survivor = rig.beside();
+    let store = survivor.open();
+    block_on(async {
+        with_chunks(&doomed, 1).await;
+        doomed.claim_pending(1).await.unwrap().unwrap();
+        rig.is_dead.store(true, SeqCst);
+        let (began, begun) = channel();
+        let (go_on, gone_on) = channel();
+        *survivor.pause.lock().unwrap() = Some((began, gone_on));
+        // Its own upkeep is done in the transaction of this claim, before the other handle goes.
+        let mut first = store.claim_pending(1);
+        assert!(poll_once(&mut first).await.is_none());
+        begun.recv().unwrap();
+        drop(doomed);
+        let mut late = store.claim_pending(1);
+        assert!(poll_once(&mut late).await.is_none());
+        go_on.send(()).unwrap();
+        let (first, late) = zip(first, late).await;
+        assert!(first.unwrap().is_none(), "its holder was alive");
+        assert_eq!(late.unwrap().expect("its holder is gone").chunk, 1);
     });
 }
 

@@ -13,7 +13,7 @@ use std::{
 use magnetar_core::{Group, Result};
 
 use super::queue::{Queue, Request, Room, now};
-use crate::engine::{Outcome, Requests};
+use crate::engine::{Arrival, Outcome, Requests};
 
 /// The longest time for which a batch is gathered.
 const GATHER_MAX: Duration = Duration::from_millis(1);
@@ -88,10 +88,11 @@ impl Batch<'_> {
         self.queue.fill(&mut self.room, &mut self.arrived)
     }
 
-    /// The next request, waiting for it if that is worth it. It waits for half of what is missing at a time: each caller
-    /// who wakes the writer pays for that.
-    fn next(&mut self) -> Option<Request> {
-        let has_room = self.arrived.is_empty() && self.fill();
+    /// Waits for more requests if that is worth it, for half of what is missing at a time: each caller who wakes the writer
+    /// pays for that.
+    fn refill(&mut self) {
+        self.room.is_begun = true;
+        let has_room = self.fill();
         let missing = self.expected.saturating_sub(self.room.groups);
         if has_room && self.arrived.is_empty() && self.room.groups > 0 && missing > 0 && !self.patience.is_zero() {
             let begun = now();
@@ -99,7 +100,6 @@ impl Batch<'_> {
             self.patience = self.patience.saturating_sub(begun.elapsed());
             self.fill();
         }
-        self.arrived.pop_front()
     }
 
     /// All requests of the batch, those that were not applied among them, and what it was like.
@@ -110,10 +110,17 @@ impl Batch<'_> {
 }
 
 impl Requests for Batch<'_> {
-    fn next(&mut self, apply: &mut dyn FnMut(&Group) -> Result<Outcome>) -> Result<bool> {
-        let Some(mut request) = Batch::next(self) else { return Ok(false) };
-        let applied = request.apply(apply);
-        self.applied.push(request);
-        applied.map(|()| true)
+    fn next(&mut self) -> Option<Arrival> {
+        let mut arrival = Arrival::Before;
+        if self.arrived.is_empty() {
+            self.refill();
+            arrival = Arrival::Since;
+        }
+        self.applied.push(self.arrived.pop_front()?);
+        Some(arrival)
+    }
+
+    fn apply(&mut self, apply: &mut dyn FnMut(&Group) -> Result<Outcome>) -> Result<()> {
+        self.applied.last_mut().map_or(Ok(()), |request| request.apply(apply))
     }
 }

@@ -236,7 +236,8 @@ impl Queue {
     fn fill_from(&self, inner: &mut Inner, room: &mut Room, batch: &mut VecDeque<Request>) {
         while !room.is_full(self.batch_groups) {
             let Some(next) = inner.requests.front() else { return };
-            if next.is_alone() && room.groups > 0 {
+            // What the driver asks for itself is to see the store, and the time, as of when it asked.
+            if (next.is_alone() && room.groups > 0) || (next.groups.is_empty() && room.is_begun) {
                 room.is_shut = true;
                 return;
             }
@@ -266,6 +267,8 @@ pub(super) struct Room {
     bytes: usize,
     /// Whether nothing more may come in, whatever its size.
     is_shut: bool,
+    /// Whether the transaction has begun.
+    pub(super) is_begun: bool,
 }
 
 impl Room {
