@@ -313,13 +313,13 @@ fn claim_that_comes_while_a_transaction_is_prepared_finds_what_was_lost_since_it
         with_chunks(&doomed, 1).await;
         doomed.claim_pending(1).await.unwrap().unwrap();
         rig.is_dead.store(true, SeqCst);
-        let (began, begun) = channel();
+        let (say_begun, has_begun) = channel();
         let (go_on, gone_on) = channel();
-        *survivor.pause.lock().unwrap() = Some((began, gone_on));
+        *survivor.pause.lock().unwrap() = Some((say_begun, gone_on));
         // Its own upkeep is done in the transaction of this claim, before the other handle goes.
         let mut first = store.claim_pending(1);
         assert!(poll_once(&mut first).await.is_none());
-        begun.recv().unwrap();
+        has_begun.recv().unwrap();
         drop(doomed);
         let mut late = store.claim_pending(1);
         assert!(poll_once(&mut late).await.is_none());
