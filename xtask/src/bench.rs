@@ -24,6 +24,8 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
         fs::remove_dir_all(&results).with_context(|| format!("cannot remove {}", results.display()))?;
     }
     Step::cargo("build", &["bench", "--package", "magnetar-bench", "--no-run"]).run()?;
+    // Built as the benchmarks are, beside them.
+    Step::cargo("build the program", &["build", "--profile", "bench", "--package", "magnetar-cli"]).run()?;
     for (name, nanos) in FLUSHES {
         let args = [&["bench", "--package", "magnetar-bench", "--"][..], filter.as_slice()].concat();
         let step = Step::cargo(format!("benchmarks, flush {name}"), &args)
