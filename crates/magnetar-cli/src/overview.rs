@@ -103,7 +103,7 @@ impl Overview {
     }
 
     /// Finds what failed and what is held. Where there is little of it among many chunks, they are all read; so what was named
-    /// before is named again where nothing of that sort has changed.
+    /// before is named again where its number has not changed.
     pub(crate) async fn find_trouble(&mut self, store: &dyn JobStore, before: Option<Self>) -> Result<()> {
         let (id, stats) = (self.job.id, self.job.stats);
         let same = |count: fn(&JobStats) -> u64| before.as_ref().is_some_and(|before| count(&before.job.stats) == count(&stats));

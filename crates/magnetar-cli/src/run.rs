@@ -65,7 +65,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<Code> {
     let summary = work(&args, Arc::clone(&store), job, &begun, shop, signals).await;
     supervisor.close().await;
     progress.end(store.get_stats(job).await?);
-    let site = Site { store, location: plan.location, manifest: plan.manifest };
+    let site = Site::new(store, plan.location, plan.manifest);
     let code = report::ended(&site, job, &summary?, clock.elapsed(), args.output.output).await?;
     site.store.close().await?;
     Ok(code)

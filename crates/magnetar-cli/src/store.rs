@@ -30,6 +30,8 @@ pub(crate) struct Site {
     pub(crate) store: Arc<dyn JobStore>,
     pub(crate) location: Location,
     pub(crate) manifest: Option<PathBuf>,
+    /// The job, where it had to be named.
+    job: Option<String>,
 }
 
 /// A job in a store that is open.
@@ -73,7 +75,7 @@ impl Target {
         let (location, manifest) = self.locate()?;
         refuse_absent(&location, manifest.as_deref())?;
         let store = location.open().await.map_err(explain)?;
-        Ok(Site { store, location, manifest })
+        Ok(Site { job: self.job().map(str::to_owned), ..Site::new(store, location, manifest) })
     }
 
     /// The job that is meant of those in a store.
@@ -103,12 +105,20 @@ impl Target {
 }
 
 impl Site {
-    /// What to write on the command line to name this store again.
+    /// A store whose manifest, if there is one, names the job.
+    pub(crate) fn new(store: Arc<dyn JobStore>, location: Location, manifest: Option<PathBuf>) -> Self {
+        Self { store, location, manifest, job: None }
+    }
+
+    /// What to write on the command line to mean the same job again.
     pub(crate) fn as_argument(&self) -> String {
-        match &self.manifest {
-            Some(manifest) => shell_word(&manifest.display().to_string()),
-            None => format!("--store {}", shell_word(&self.location.to_string())),
+        let mut words: Vec<String> = self.manifest.iter().map(|manifest| manifest.display().to_string()).collect();
+        let beside = self.manifest.as_deref().and_then(|manifest| location_of(manifest, None).ok());
+        if beside.as_ref() != Some(&self.location) {
+            words.extend(["--store".to_owned(), self.location.to_string()]);
         }
+        words.extend(self.job.iter().flat_map(|job| ["--job".to_owned(), job.clone()]));
+        words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
     }
 }
 

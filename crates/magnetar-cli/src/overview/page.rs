@@ -8,7 +8,7 @@ use crate::{
     label::label,
     output::{
         style,
-        table::{Align, Cell, Table},
+        table::{Align, Cell, Table, cut},
     },
     store::Site,
     text::{clean, thousands},
@@ -17,13 +17,13 @@ use crate::{
 
 /// How far it is and what runs: lines no longer than the width.
 pub(crate) fn progress(overview: &Overview, site: &Site, width: Option<usize>) -> Vec<String> {
-    let mut lines = head(overview, site);
+    let mut lines = head(overview, site, width.unwrap_or(usize::MAX));
     lines.push(String::new());
     lines.extend(counts(overview).lines(width, 2));
     if !overview.running.is_empty() {
         lines.extend([String::new(), heading("running")]);
         lines.extend(running(overview).lines(width, 2));
-        lines.extend(more(site, "processing", overview.job.stats.processing, overview.running.len()));
+        lines.extend(more(site, "processing", overview.job.stats.processing, overview.running.len(), width));
     }
     lines
 }
@@ -35,12 +35,12 @@ pub(crate) fn trouble(overview: &Overview, site: &Site, width: Option<usize>) ->
     if !overview.failed.is_empty() {
         lines.extend([String::new(), heading("failed")]);
         lines.extend(failed(overview).lines(width, 2));
-        lines.extend(more(site, "failed", stats.failed, overview.failed.len()));
+        lines.extend(more(site, "failed", stats.failed, overview.failed.len(), width));
     }
     if !overview.held.is_empty() {
         lines.extend([String::new(), heading("held by what ended badly")]);
         lines.extend(held(&overview.held).lines(width, 2));
-        lines.extend(more(site, "held", stats.held, overview.held.len()));
+        lines.extend(more(site, "held", stats.held, overview.held.len(), width));
     }
     lines
 }
@@ -62,18 +62,19 @@ pub(crate) fn hint(overview: &Overview, site: &Site) -> Option<String> {
     })
 }
 
-fn head(overview: &Overview, site: &Site) -> Vec<String> {
+/// Two lines, cut at the width: a line that a terminal breaks could not be drawn over.
+fn head(overview: &Overview, site: &Site, width: usize) -> Vec<String> {
     let job = &overview.job;
     let state = overview.state();
     let name = job.name.as_deref().map_or_else(|| format!("job {}", job.id), |name| clean(name).into_owned());
     let kind = if job.kind.is_empty() { String::new() } else { format!(", kind {}", clean(&job.kind)) };
     let paused = if job.paused && matches!(state, State::Running | State::Stalled) { ", paused" } else { "" };
+    let word = format!("{}{paused}", state.name());
+    let name = cut(&name, width.saturating_sub(word.len() + 2));
+    let facts = format!("  id {}{kind}, created {}, store {}", job.id, job.created_at, clean(&site.location.to_string()));
     vec![
-        format!("{}  {}{paused}", styled(&name, style::STRONG), styled(state.name(), of_state(state))),
-        styled(
-            &format!("  id {}{kind}, created {}, store {}", job.id, job.created_at, clean(&site.location.to_string())),
-            style::FAINT,
-        ),
+        format!("{}  {}", styled(&name, style::STRONG), styled(&word, of_state(state))),
+        styled(&cut(&facts, width), style::FAINT),
     ]
 }
 
@@ -156,9 +157,10 @@ fn held(held: &[Held]) -> Table {
     table
 }
 
-fn more(site: &Site, status: &str, count: u64, shown: usize) -> Option<String> {
+fn more(site: &Site, status: &str, count: u64, shown: usize, width: Option<usize>) -> Option<String> {
     let more = count.saturating_sub(shown as u64);
-    (more > 0).then(|| format!("  and {} more: `magnetar list {} --status {status}`", thousands(more), site.as_argument()))
+    let line = || format!("  and {} more: `magnetar list {} --status {status}`", thousands(more), clean(&site.as_argument()));
+    (more > 0).then(|| cut(&line(), width.unwrap_or(usize::MAX)))
 }
 
 fn heading(text: &str) -> String {

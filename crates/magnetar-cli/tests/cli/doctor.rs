@@ -67,6 +67,18 @@ fn row_that_rotted_is_found_and_the_other_jobs_are_looked_at_all_the_same() {
 }
 
 #[test]
+fn damage_of_what_dead_processes_held_keeps_nobody_from_the_rest() {
+    let folder = Folder::new();
+    let store = Store::with(&folder.at("jobs.db"), &jobs::plain("few", 1));
+    store.add(7, &jobs::plain("other", 2));
+    drop(store);
+    jobs::claim_and_die(&folder.at("jobs.db"));
+    sql(&folder.at("jobs.db"), "UPDATE lease SET v = CAST(v || x'00' AS BLOB)");
+    folder.run("status jobs.db --job other").expect(0);
+    folder.run("status jobs.db --job few").expect(6);
+}
+
+#[test]
 fn file_that_is_no_store_is_told_with_the_way_out() {
     let folder = Folder::new();
     folder.write("text.db", &"this is no database\n".repeat(200));

@@ -53,6 +53,15 @@ fn data_goes_to_stdout_and_talk_to_stderr() {
 }
 
 #[test]
+fn file_name_cannot_steer_the_terminal_through_an_error() {
+    let folder = Folder::new();
+    let name = "\u{1b}[2J.db";
+    folder.write(name, &"no database\n".repeat(100));
+    let ran = folder.run(&format!("status '{name}'")).expect(6);
+    assert!(ran.stderr.contains("\\u{1b}[2J.db") && !ran.stderr.contains('\u{1b}'), "{}", ran.stderr);
+}
+
+#[test]
 fn what_others_have_written_cannot_steer_the_terminal() {
     let folder = Folder::new();
     let name = "\u{1b}]0;owned\u{7}\nsecond line\u{202e}";

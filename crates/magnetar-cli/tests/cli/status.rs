@@ -72,12 +72,12 @@ fn more_than_ten_are_counted() {
 #[test]
 fn chunks_that_a_killed_process_held_are_not_said_to_run() {
     let folder = Folder::new();
-    let store = jobs::nightly(&folder.at("jobs.db"));
-    let before = folder.run("status jobs.db").expect(0).stdout;
-    assert!(before.contains("processing  1"), "{before}");
-    drop(store);
-    let after = folder.run("status jobs.db").expect(0).stdout;
-    assert!(after.contains("processing  0") && !after.contains("running"), "{after}");
+    drop(Store::with(&folder.at("jobs.db"), &jobs::plain("few", 2)));
+    jobs::claim_and_die(&folder.at("jobs.db"));
+    let shown = folder.run("status jobs.db").expect(0).stdout;
+    assert!(shown.starts_with("few  waiting") && shown.contains("processing  0"), "{shown}");
+    let shown = folder.run("show jobs.db 1").expect(0).stdout;
+    assert!(shown.contains("crashes   1 of 3"), "{shown}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! How a job is named: one rule for all commands.
 
-use std::fs;
+use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt};
 
 use insta::assert_snapshot;
 
@@ -81,6 +81,34 @@ fn store_of_another_job_says_which_it_holds() {
     assert!(shown.starts_with("job 3  waiting\n"), "{shown}");
     let shown = folder.run(&format!("status jobs.db --job {JOB}")).expect(0).stdout;
     assert!(shown.starts_with("many  waiting\n"), "{shown}");
+}
+
+#[test]
+fn hint_means_the_same_job_again() {
+    let folder = Folder::new();
+    folder.write("few.toml", &jobs::plain("few", 1));
+    let store = Store::with(&folder.at("a store.db"), &jobs::plain("few", 1));
+    store.add(7, &jobs::plain("other", 20));
+    store.fail(1, "no");
+    let hint = |args: &str| folder.run(&format!("status {args}")).expect(0).stderr;
+    assert_eq!(
+        hint("few.toml --store 'a store.db'"),
+        "hint: `magnetar run few.toml --store 'a store.db'` tries again what failed\n"
+    );
+    assert_eq!(
+        hint("--store 'a store.db' --job few"),
+        "hint: `magnetar retry --store 'a store.db' --job few` gives what failed another chance\n"
+    );
+}
+
+#[test]
+fn name_that_is_no_utf_8_is_a_name_all_the_same() {
+    let folder = Folder::new();
+    let name = |name: &[u8]| OsStr::from_bytes(name).to_owned();
+    fs::write(folder.path().join(name(b"caf\xe9.toml")), jobs::plain("few", 1)).unwrap();
+    drop(Store::with(&folder.path().join(name(b"caf\xe9.toml.db")), &jobs::plain("few", 1)));
+    let output = folder.command("status").arg(name(b"caf\xe9.toml")).output().unwrap();
+    assert!(output.status.success() && output.stdout.starts_with(b"few  waiting\n"), "{output:?}");
 }
 
 #[test]

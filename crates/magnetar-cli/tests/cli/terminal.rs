@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 fn visible(printed: &str) -> String {
-    normal(&printed.replace('\u{1b}', "ESC").replace("\r\n", "\n"))
+    normal(printed).replace('\u{1b}', "ESC").replace("\r\n", "\n")
 }
 
 #[test]

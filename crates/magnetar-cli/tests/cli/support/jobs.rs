@@ -1,6 +1,6 @@
 //! Jobs in stores, made through the library.
 
-use std::{path::Path, sync::Arc};
+use std::{env, path::Path, process, sync::Arc};
 
 use magnetar::{Fence, JobStatus, JobStore, JobUpdate, Location, Manifest, manifest::Format};
 
@@ -163,6 +163,26 @@ pub(crate) fn stuck(path: &Path) -> Store {
     let store = Store::with(path, STUCK);
     store.fail(1, "exit code 1");
     store
+}
+
+/// The store in which a child of a test claims a chunk and dies.
+const CLAIM_AND_DIE: &str = "MAGNETAR_TEST_CLAIM_AND_DIE";
+
+/// Plays the child, where this process is one.
+#[test]
+fn child() {
+    if let Some(path) = env::var_os(CLAIM_AND_DIE) {
+        let store = Store::open(path.as_ref());
+        store.claim();
+        process::abort();
+    }
+}
+
+/// Claims the most urgent chunk of a store in another process, which dies with it.
+pub(crate) fn claim_and_die(path: &Path) {
+    let mut child = process::Command::new(env::current_exe().unwrap());
+    child.args(["--exact", "support::jobs::child"]).env(CLAIM_AND_DIE, path).stdout(process::Stdio::null());
+    assert_eq!(child.stderr(process::Stdio::null()).status().unwrap().code(), None, "a signal ends it");
 }
 
 /// Waits for a store.
