@@ -167,10 +167,15 @@ impl RateLimiter {
     /// [`Rejection::RateLimited`] at once where that is more than the burst, the rate is zero, or as many wait as may.
     pub async fn acquire_many(&self, weight: usize) -> Result<(), Rejection> {
         self.shared.fits(weight)?;
-        if self.shared.waiting.load(SeqCst) == 0 && self.shared.take(weight, Grace::Recent).is_ok() {
+        if self.take_now(weight) {
             return Ok(());
         }
         self.shared.wait(weight).await
+    }
+
+    /// Takes tokens if `acquire` would not have to wait for them.
+    pub(crate) fn take_now(&self, weight: usize) -> bool {
+        self.shared.waiting.load(SeqCst) == 0 && self.shared.take(weight, Grace::Recent).is_ok()
     }
 
     /// Takes as many tokens as a call weighs, if they are there and nobody waits for them.

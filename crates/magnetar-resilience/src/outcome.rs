@@ -5,6 +5,7 @@ use std::{error::Error as StdError, fmt, time::Duration};
 use crate::{
     classify::{Classify, ErrorClass},
     error::ResilienceError,
+    pool::AcquireError,
 };
 
 /// The error of the generic calls, which keep the operation's own error `E` whole.
@@ -20,6 +21,8 @@ pub enum Error<E> {
         /// The limit that passed.
         after: Duration,
     },
+    /// A connection could not be made.
+    Connection(ResilienceError),
     /// Every attempt failed.
     Exhausted {
         /// How often the operation was tried.
@@ -37,7 +40,7 @@ impl<E> Error<E> {
         match self {
             Self::Inner(inner) => Some(inner),
             Self::Exhausted { last, .. } => last.into_inner(),
-            Self::Rejected(_) | Self::Timeout { .. } => None,
+            Self::Rejected(_) | Self::Timeout { .. } | Self::Connection(_) => None,
         }
     }
 }
@@ -49,6 +52,7 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
             Self::Rejected(rejection) => rejection.fmt(f),
             Self::Timeout { phase, after } => write!(f, "{phase} timed out after {after:?}"),
             Self::Exhausted { attempts, last } => write!(f, "gave up after {attempts} attempts: {last}"),
+            Self::Connection(error) => error.fmt(f),
             Self::Inner(inner) => inner.fmt(f),
         }
     }
@@ -58,6 +62,7 @@ impl<E: StdError> StdError for Error<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Inner(inner) => inner.source(),
+            Self::Connection(error) => error.source(),
             Self::Exhausted { last, .. } => last.source(),
             Self::Rejected(_) | Self::Timeout { .. } => None,
         }
@@ -71,6 +76,7 @@ impl<E> Error<Error<E>> {
             Self::Inner(inner) => inner,
             Self::Rejected(rejection) => Error::Rejected(rejection),
             Self::Timeout { phase, after } => Error::Timeout { phase, after },
+            Self::Connection(error) => Error::Connection(error),
             Self::Exhausted { attempts, last } => Error::Exhausted { attempts, last: Box::new(last.flatten()) },
         }
     }
@@ -80,6 +86,8 @@ impl<E: Classify> Classify for Error<E> {
     fn class(&self) -> ErrorClass {
         match self {
             Self::Timeout { phase: Phase::Attempt | Phase::Total, .. } => ErrorClass::Transient,
+            Self::Timeout { phase: Phase::Dial | Phase::Check, .. } => ErrorClass::Unsent,
+            Self::Connection(error) => error.class(),
             Self::Rejected(_) | Self::Timeout { .. } => ErrorClass::Rejected,
             Self::Exhausted { .. } => ErrorClass::Exhausted,
             Self::Inner(inner) => inner.class(),
@@ -89,6 +97,7 @@ impl<E: Classify> Classify for Error<E> {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Inner(inner) => inner.retry_after(),
+            Self::Connection(error) => error.retry_after(),
             _ => None,
         }
     }
@@ -100,7 +109,18 @@ impl From<Error<Self>> for ResilienceError {
             Error::Rejected(rejection) => rejection.into(),
             Error::Timeout { after, .. } => Self::Timeout(after),
             Error::Exhausted { attempts, .. } => Self::MaxRetriesExceeded(attempts.saturating_sub(1)),
-            Error::Inner(inner) => inner,
+            Error::Connection(error) | Error::Inner(error) => error,
+        }
+    }
+}
+
+impl<E> From<AcquireError> for Error<E> {
+    fn from(error: AcquireError) -> Self {
+        match error {
+            AcquireError::Timeout { phase, after, .. } => Self::Timeout { phase, after },
+            AcquireError::Exhausted { waiters } => Self::Rejected(Rejection::PoolExhausted { waiters }),
+            AcquireError::Closed => Self::Rejected(Rejection::Closed),
+            AcquireError::Dial(error) => Self::Connection(error),
         }
     }
 }

@@ -15,6 +15,7 @@ mod wait;
 
 use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
+pub(crate) use self::guard::Watch;
 use self::shared::Shared;
 pub use self::{
     acquire::AcquireError,
@@ -118,6 +119,12 @@ impl<T: Send + 'static> ConnectionPool<T> {
     /// [`AcquireError`]: what it was at when the time was over, and how the last dial failed.
     pub async fn acquire_within(&self, limit: Duration) -> Result<Pooled<T>, AcquireError> {
         self.shared.acquire(limit).await
+    }
+
+    /// Lends a connection within `acquire_timeout`, or what is left of a call where that is shorter.
+    pub(crate) async fn acquire_before(&self, left: Option<Duration>) -> Result<Pooled<T>, AcquireError> {
+        let limit = self.shared.config.acquire_timeout;
+        self.acquire_within(left.map_or(limit, |left| left.min(limit))).await
     }
 
     /// Gives a connection back after asking the factory whether it is healthy; one that is not is closed. Dropping the guard gives it

@@ -7,6 +7,8 @@ mod run;
 
 use std::{sync::Arc, time::Duration};
 
+#[cfg(feature = "tower")]
+pub(crate) use self::run::{Deadline, Paid};
 pub(crate) use self::run::{Ended, Limit, timed};
 pub use self::{
     budget::{RetryBudget, RetryBudgetBuilder, Withdrawal},

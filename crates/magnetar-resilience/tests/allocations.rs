@@ -2,10 +2,14 @@
 
 use std::{
     pin::pin,
+    sync::Arc,
     task::{Context, Waker},
 };
 
-use magnetar_resilience::{Backoff, ByClass, CircuitBreaker, RateLimiter, ResilienceError, Retry};
+use async_trait::async_trait;
+use magnetar_resilience::{
+    Backoff, ByClass, CircuitBreaker, ConnectionFactory, ConnectionPool, RateLimiter, ResilienceError, Retry,
+};
 
 fn allocations(work: impl FnMut()) -> u64 {
     allocation_counter::measure(work).count_total
@@ -45,4 +49,26 @@ fn token_that_is_there_allocates_nothing() {
     let limiter = RateLimiter::per_second(10);
     assert_eq!(allocations(|| limiter.try_acquire().unwrap()), 0);
     assert_eq!(allocations(|| ready(limiter.acquire())), 0);
+}
+
+struct Units;
+
+#[async_trait]
+impl ConnectionFactory<()> for Units {
+    async fn create(&self) -> Result<(), ResilienceError> {
+        Ok(())
+    }
+
+    async fn is_healthy(&self, (): &()) -> bool {
+        true
+    }
+}
+
+#[test]
+fn d20_idle_connection_is_lent_and_taken_back_without_allocation() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let pool = ConnectionPool::new_default(Arc::new(Units));
+    drop(runtime.block_on(pool.acquire()).unwrap());
+    assert_eq!(allocations(|| ready(pool.acquire())), 0);
+    assert_eq!((pool.snapshot().idle, pool.snapshot().created), (1, 1));
 }

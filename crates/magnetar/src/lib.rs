@@ -14,6 +14,9 @@ pub use magnetar_embedded::{LockHeir, Options};
 pub use magnetar_memory::MemoryStore;
 #[cfg(feature = "redb")]
 pub use magnetar_redb::RedbStore;
+#[cfg(feature = "resilience")]
+#[doc(no_inline)]
+pub use magnetar_resilience as resilience;
 #[cfg(feature = "sqlite")]
 pub use magnetar_sqlite::SqliteStore;
 #[cfg(feature = "worker")]

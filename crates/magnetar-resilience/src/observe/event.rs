@@ -121,8 +121,8 @@ pub enum RetryStop {
     Deadline,
     /// The budget for retries is spent.
     Budget,
-    /// The breaker opened.
-    CircuitOpened,
+    /// One of our own parts refuses the next attempt, as a breaker that opened.
+    Rejected,
 }
 
 /// Why a connection left the pool for good.
@@ -173,7 +173,7 @@ words! {
         NotRetryable => "not_retryable",
         Deadline => "deadline",
         Budget => "budget",
-        CircuitOpened => "circuit_opened",
+        Rejected => "rejected",
     }
     ClosedReason {
         Idle => "idle",

@@ -9,6 +9,7 @@ use super::{
     wait::Wait,
 };
 use crate::{
+    classify::{Classify, ErrorClass},
     deadline,
     error::ResilienceError,
     observe::{ClosedReason, Event},
@@ -41,6 +42,24 @@ pub enum AcquireError {
     /// The connection could not be made.
     #[error("{0}")]
     Dial(ResilienceError),
+}
+
+/// A wait for others is our own affair; a dial or a check that takes too long is the service's.
+impl Classify for AcquireError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Timeout { phase: Phase::Dial | Phase::Check, .. } => ErrorClass::Unsent,
+            Self::Timeout { .. } | Self::Exhausted { .. } | Self::Closed => ErrorClass::Rejected,
+            Self::Dial(error) => error.class(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Dial(error) => error.retry_after(),
+            _ => None,
+        }
+    }
 }
 
 impl From<AcquireError> for ResilienceError {

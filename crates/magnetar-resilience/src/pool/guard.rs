@@ -2,8 +2,13 @@
 
 use std::{
     fmt,
+    future::poll_fn,
     ops::{Deref, DerefMut},
-    sync::Arc,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     thread,
     time::Duration,
 };
@@ -20,12 +25,42 @@ pub struct Pooled<T: Send + 'static> {
     /// None only while it is being taken out at the very end.
     connection: Option<Connection<T>>,
     is_dirty: bool,
+    watch: Option<Watch>,
+}
+
+/// Whether the operation that a connection is lent to is suspended. Dropped meanwhile, the connection is in the midst of something:
+/// it was the operation that was dropped.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watch(Arc<AtomicBool>);
+
+impl Watch {
+    /// Runs the operation, under watch.
+    pub(crate) async fn over<F: Future>(self, operation: F) -> F::Output {
+        let mut operation = pin!(operation);
+        poll_fn(|context| {
+            self.0.store(false, SeqCst);
+            let polled = operation.as_mut().poll(context);
+            self.0.store(polled.is_pending(), SeqCst);
+            polled
+        })
+        .await
+    }
+
+    fn is_suspended(&self) -> bool {
+        self.0.load(SeqCst)
+    }
 }
 
 impl<T: Send + 'static> Pooled<T> {
     #[inline]
     pub(super) fn new(shared: Arc<Shared<T>>, connection: Connection<T>) -> Self {
-        Self { shared, connection: Some(connection), is_dirty: false }
+        Self { shared, connection: Some(connection), is_dirty: false, watch: None }
+    }
+
+    /// Lends the connection to an operation that is watched.
+    pub(crate) fn watched(mut self, watch: Watch) -> Self {
+        self.watch = Some(watch);
+        self
     }
 
     /// From here on the connection is in the midst of something: dropped before [`mark_clean`](Self::mark_clean) it is closed, since
@@ -116,7 +151,7 @@ impl<T: Send + 'static> DerefMut for Pooled<T> {
 impl<T: Send + 'static> Drop for Pooled<T> {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        if self.is_dirty || thread::panicking() {
+        if self.is_dirty || thread::panicking() || self.watch.as_ref().is_some_and(Watch::is_suspended) {
             self.shared.dispose(connection, ClosedReason::Discarded);
         } else {
             self.shared.give_back(connection);

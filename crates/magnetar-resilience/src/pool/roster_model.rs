@@ -82,6 +82,15 @@ fn command() -> impl Strategy<Value = Command> {
 
 /// One step on both. What the roster answers is held against what the model says it must.
 fn step(roster: &Roster<u32, u8>, model: &mut Model, command: Command) -> Result<(), TestCaseError> {
+    match command {
+        Command::Enter | Command::Ask(_) | Command::Leave(_) => borrowers(roster, model, command),
+        Command::Dialled(_) | Command::DialFailed(_) | Command::Fill => dials(roster, model, command),
+        _ => connections(roster, model, command),
+    }
+}
+
+/// Those who come, wait and go.
+fn borrowers(roster: &Roster<u32, u8>, model: &mut Model, command: Command) -> Result<(), TestCaseError> {
     let waiters: Vec<_> = model.queue.iter().chain(model.granted.keys()).copied().collect();
     match command {
         Command::Enter => match roster.enter() {
@@ -121,6 +130,14 @@ fn step(roster: &Roster<u32, u8>, model: &mut Model, command: Command) -> Result
             prop_assert_eq!(orphan, model.granted.remove(&number).and_then(Result::ok));
             model.lent.extend(orphan);
         }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What is lent, closed and taken out.
+fn connections(roster: &Roster<u32, u8>, model: &mut Model, command: Command) -> Result<(), TestCaseError> {
+    match command {
         Command::Give(rank) => {
             let Some(connection) = pick(&model.lent, rank) else { return Ok(()) };
             let given = roster.give(connection, Duration::ZERO);
@@ -144,6 +161,27 @@ fn step(roster: &Roster<u32, u8>, model: &mut Model, command: Command) -> Result
             roster.closed();
             model.closing -= 1;
         }
+        Command::Sweep => {
+            let oldest = (!model.idle.is_empty()).then(|| model.idle.remove(0));
+            let mut first = true;
+            let swept = roster.sweep(|_, _| std::mem::take(&mut first).then_some(REASON));
+            prop_assert_eq!(swept.first().map(|(connection, _)| *connection), oldest);
+            model.closing += swept.len();
+        }
+        Command::Close if !model.is_closed && model.connections > 3 => {
+            let closed = roster.close(REASON);
+            model.is_closed = true;
+            prop_assert_eq!(&closed, &model.idle);
+            model.closing += model.idle.drain(..).count();
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What is being made.
+fn dials(roster: &Roster<u32, u8>, model: &mut Model, command: Command) -> Result<(), TestCaseError> {
+    match command {
         Command::Dialled(rank) => {
             let Some(dial) = pick(&model.dials, rank) else { return Ok(()) };
             model.dials.retain(|started| *started != dial);
@@ -173,20 +211,7 @@ fn step(roster: &Roster<u32, u8>, model: &mut Model, command: Command) -> Result
                 model.dials.push((dial, None));
             }
         }
-        Command::Sweep => {
-            let oldest = (!model.idle.is_empty()).then(|| model.idle.remove(0));
-            let mut first = true;
-            let swept = roster.sweep(|_, _| std::mem::take(&mut first).then_some(REASON));
-            prop_assert_eq!(swept.first().map(|(connection, _)| *connection), oldest);
-            model.closing += swept.len();
-        }
-        Command::Close if !model.is_closed && model.connections > 3 => {
-            let closed = roster.close(REASON);
-            model.is_closed = true;
-            prop_assert_eq!(&closed, &model.idle);
-            model.closing += model.idle.drain(..).count();
-        }
-        Command::Closed | Command::Close => {}
+        _ => {}
     }
     Ok(())
 }

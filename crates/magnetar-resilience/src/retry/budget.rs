@@ -52,29 +52,32 @@ impl RetryBudget {
     }
 
     /// Takes a retry out, or none where the budget is spent. Dropping it gives it back; [`Withdrawal::spend`] keeps it.
-    pub fn withdraw(&self) -> Option<Withdrawal<'_>> {
+    pub fn withdraw(self: &Arc<Self>) -> Option<Withdrawal> {
         // Made only where something was taken: one that is dropped pays.
-        self.ledger.take(millis(self.clock.now())).then(|| Withdrawal { budget: self })
+        self.ledger.take(millis(self.clock.now())).then(|| Withdrawal { budget: Some(Arc::clone(self)) })
     }
 }
 
 /// A retry that was taken out and not made yet. It goes back if it is dropped, as when the caller goes away while it waits.
 #[derive(Debug)]
 #[must_use = "dropping it gives the retry back"]
-pub struct Withdrawal<'a> {
-    budget: &'a RetryBudget,
+pub struct Withdrawal {
+    /// None once it is spent.
+    budget: Option<Arc<RetryBudget>>,
 }
 
-impl Withdrawal<'_> {
+impl Withdrawal {
     /// The retry is being made.
-    pub fn spend(self) {
-        std::mem::forget(self);
+    pub fn spend(mut self) {
+        self.budget = None;
     }
 }
 
-impl Drop for Withdrawal<'_> {
+impl Drop for Withdrawal {
     fn drop(&mut self) {
-        self.budget.ledger.pay(RETRY);
+        if let Some(budget) = &self.budget {
+            budget.ledger.pay(RETRY);
+        }
     }
 }
 
@@ -144,7 +147,7 @@ mod tests {
         (builder.clock(Arc::new(clock.clone())).build().unwrap(), clock)
     }
 
-    fn spend_all(budget: &RetryBudget) -> usize {
+    fn spend_all(budget: &Arc<RetryBudget>) -> usize {
         std::iter::from_fn(|| budget.withdraw().map(Withdrawal::spend)).take(100_000).count()
     }
 

@@ -9,7 +9,7 @@ use crate::{
     clock::Clock,
     deadline,
     observe::{Event, RetryStop},
-    outcome::{Error, Phase, Rejection},
+    outcome::{Error, Phase},
 };
 
 /// How an attempt ended, and what that means.
@@ -46,7 +46,7 @@ impl Limit {
     }
 
     /// When an attempt that begins now has to be over, and what to say if it is not: whichever comes first.
-    fn ends(&self, clock: &dyn Clock) -> Option<(Deadline, Phase)> {
+    pub(crate) fn ends(&self, clock: &dyn Clock) -> Option<(Deadline, Phase)> {
         let attempt = self.attempt.map(|after| Deadline { at: clock.now().saturating_add(after), after });
         match (attempt, self.deadline) {
             (Some(attempt), Some(total)) if total.at < attempt.at => Some((total, Phase::Total)),
@@ -83,47 +83,49 @@ impl Retry {
         F: FnMut(Limit) -> Fut,
         Fut: Future<Output = Ended<T, E>>,
     {
-        let deadline = self.deadline.map(|after| Deadline { at: self.clock.now().saturating_add(after), after });
-        let limit = Limit { deadline, attempt: self.attempt_timeout };
-        if let Some(budget) = &self.budget {
-            budget.deposit();
-        }
+        let limit = self.begin();
         let mut pace = Pace::default();
         let mut ended = attempt(limit).await;
         for attempts in 1_usize.. {
             let Verdict::Failure { class, retry_after } = ended.verdict else { break };
-            let paid = match self.pay(attempts, class, retry_after, deadline, &is_closed, &mut pace) {
+            let paid = match self.pay(attempts, (class, retry_after), limit, &is_closed, &mut pace) {
                 Ok(paid) => paid,
                 Err(why) => return self.stopped(attempts, why, ended.result),
             };
-            self.tell(&Event::Retry { name: &self.name, retry: attempts, delay: paid.delay });
             self.clock.sleep_until(self.clock.now().saturating_add(paid.delay)).await;
             if is_closed() {
-                return self.stopped(attempts, RetryStop::CircuitOpened, ended.result);
+                return self.stopped(attempts, RetryStop::Rejected, ended.result);
             }
-            if let Some(withdrawal) = paid.withdrawal {
-                withdrawal.spend();
-            }
+            paid.spend();
             let next = attempt(limit).await;
-            // Others took the last place between the question and the attempt: what really went wrong is the failure before.
-            if let Err(Error::Rejected(Rejection::CircuitOpen { .. })) = next.result {
-                return self.stopped(attempts, RetryStop::CircuitOpened, ended.result);
+            // One of our own parts refused meanwhile: what really went wrong is the failure before.
+            if let Verdict::Failure { class: ErrorClass::Rejected, .. } = next.verdict {
+                return self.stopped(attempts, RetryStop::Rejected, ended.result);
             }
             ended = next;
         }
         ended.result
     }
 
-    /// Decides whether another attempt follows a failure, and pays for it before the wait.
-    fn pay(
+    /// A call begins: what bounds its attempts.
+    pub(crate) fn begin(&self) -> Limit {
+        if let Some(budget) = &self.budget {
+            budget.deposit();
+        }
+        let deadline = self.deadline.map(|after| Deadline { at: self.clock.now().saturating_add(after), after });
+        Limit { deadline, attempt: self.attempt_timeout }
+    }
+
+    /// Decides whether another attempt follows a failure of a class, and pays for it before the wait. The service may have asked for
+    /// a longer one.
+    pub(crate) fn pay(
         &self,
         attempts: usize,
-        class: ErrorClass,
-        retry_after: Option<Duration>,
-        deadline: Option<Deadline>,
+        (class, retry_after): (ErrorClass, Option<Duration>),
+        limit: Limit,
         is_closed: impl Fn() -> bool,
         pace: &mut Pace,
-    ) -> Result<Paid<'_>, RetryStop> {
+    ) -> Result<Paid, RetryStop> {
         if !self.retries(class) {
             return Err(RetryStop::NotRetryable);
         }
@@ -131,16 +133,17 @@ impl Retry {
             return Err(RetryStop::Exhausted);
         }
         if is_closed() {
-            return Err(RetryStop::CircuitOpened);
+            return Err(RetryStop::Rejected);
         }
         let delay = self.backoff.next(pace, &self.random).max(retry_after.unwrap_or_default());
-        if deadline.is_some_and(|deadline| self.clock.now().saturating_add(delay) >= deadline.at) {
+        if limit.deadline.is_some_and(|deadline| self.clock.now().saturating_add(delay) >= deadline.at) {
             return Err(RetryStop::Deadline);
         }
         let withdrawal = match &self.budget {
             Some(budget) => Some(budget.withdraw().ok_or(RetryStop::Budget)?),
             None => None,
         };
+        self.tell(&Event::Retry { name: &self.name, retry: attempts, delay });
         Ok(Paid { delay, withdrawal })
     }
 
@@ -152,7 +155,8 @@ impl Retry {
         }
     }
 
-    fn stopped<T, E>(&self, attempts: usize, why: RetryStop, last: Result<T, Error<E>>) -> Result<T, Error<E>> {
+    /// No other attempt follows.
+    pub(crate) fn stopped<T, E>(&self, attempts: usize, why: RetryStop, last: Result<T, Error<E>>) -> Result<T, Error<E>> {
         self.tell(&Event::RetryStopped { name: &self.name, attempts, why });
         match last {
             Err(last) if why == RetryStop::Exhausted => Err(Error::Exhausted { attempts, last: Box::new(last) }),
@@ -162,7 +166,16 @@ impl Retry {
 }
 
 /// A retry that is paid for.
-struct Paid<'a> {
-    delay: Duration,
-    withdrawal: Option<Withdrawal<'a>>,
+pub(crate) struct Paid {
+    pub(crate) delay: Duration,
+    withdrawal: Option<Withdrawal>,
+}
+
+impl Paid {
+    /// The retry is being made.
+    pub(crate) fn spend(self) {
+        if let Some(withdrawal) = self.withdrawal {
+            withdrawal.spend();
+        }
+    }
 }

@@ -5,9 +5,15 @@ mod breaker;
 mod breaker_model;
 mod breaker_settings;
 mod cancellation;
+mod contract;
 mod lab;
 mod limiter;
 mod limiter_model;
+mod named;
+mod observers;
+mod policy;
 mod pool;
 mod retry;
 mod support;
+#[cfg(feature = "tower")]
+mod tower;

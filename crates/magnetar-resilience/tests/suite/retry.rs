@@ -66,7 +66,7 @@ async fn t16_breaker_that_opens_in_the_midst_ends_it_with_the_last_real_error() 
     let config = CircuitBreakerConfig { failure_threshold: 3, max_retries: 10, ..touchy() };
     let breaker = Arc::new(CircuitBreaker::builder().config(config).observer(Arc::new(log.clone())).build().unwrap());
     assert_eq!(breaker.execute(failing).await, Err(transient()));
-    assert_eq!(log.count("RetryStopped { name: \"breaker\", attempts: 3, why: CircuitOpened"), 1, "{:?}", log.lines());
+    assert_eq!(log.count("RetryStopped { name: \"breaker\", attempts: 3, why: Rejected"), 1, "{:?}", log.lines());
 
     // Another caller opens it during the wait.
     breaker.reset_now();
@@ -77,6 +77,13 @@ async fn t16_breaker_that_opens_in_the_midst_ends_it_with_the_last_real_error() 
     tokio::task::yield_now().await;
     breaker.force_open();
     assert_eq!(waiting.await.unwrap(), Err(transient()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn t16_breaker_within_the_operation_ends_it_with_the_last_real_error_too() {
+    let breaker = CircuitBreaker::new(CircuitBreakerConfig { cooldown: 60 * SECOND, ..touchy() });
+    let ended = steady().build().unwrap().run(&ByClass, || breaker.call(failing)).await;
+    assert_eq!(ended, Err(Error::Inner(transient())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,7 +150,7 @@ async fn t18_attempt_gets_what_is_left_until_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn t20_retries_in_retries_do_not_multiply() {
+async fn t20_d24_retries_in_retries_do_not_multiply() {
     let outer = steady().build().unwrap();
     let config = CircuitBreakerConfig { failure_threshold: 1000, ..Default::default() };
     let (inner, run) = (CircuitBreaker::new(config), Counter::default());
