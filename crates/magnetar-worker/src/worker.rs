@@ -65,6 +65,7 @@ pub(crate) type OnEvent = Arc<dyn Fn(&Event) + Send + Sync>;
 pub(crate) struct Settings {
     pub(crate) concurrency: usize,
     pub(crate) prefetch: Option<usize>,
+    pub(crate) repeats_max: usize,
     pub(crate) lanes: Vec<String>,
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) cancel_grace: Duration,
@@ -83,6 +84,7 @@ impl Worker {
         let settings = Settings {
             concurrency: 1,
             prefetch: None,
+            repeats_max: usize::MAX,
             lanes: vec![String::new()],
             attempt_timeout: None,
             cancel_grace: Duration::ZERO,
@@ -113,6 +115,17 @@ impl Worker {
     #[must_use]
     pub fn prefetch(mut self, chunks: usize) -> Self {
         self.settings.prefetch = Some(chunks.min(limits::CLAIM_CHUNKS_MAX));
+        self
+    }
+
+    /// How many attempts may be started whose end the store does not have yet; from 1. Default: no such limit.
+    ///
+    /// These are what is repeated when this process is killed: what runs, and what is over while its end is on its way. With as many
+    /// as run at once, a handler starts only when the end of another is durable, which costs short handlers a part of
+    /// their pace.
+    #[must_use]
+    pub fn repeats_max(mut self, attempts: usize) -> Self {
+        self.settings.repeats_max = attempts.max(1);
         self
     }
 

@@ -43,9 +43,16 @@ impl Held {
         self.ahead.fences().chain(self.crew.fences()).collect()
     }
 
-    /// Starts what was claimed ahead, up to so many at once. Returns what was started.
-    pub(super) fn start(&mut self, concurrency: usize, started: &mut dyn FnMut(Fence, u32)) {
-        while self.crew.len() < concurrency {
+    /// Attempts that were started, and whose end the store does not have.
+    fn unsettled(&self) -> usize {
+        let is_started = |finish: &&Finish| finish.is_started;
+        self.crew.len() + self.outbox.iter().chain(&self.sent).filter(is_started).count()
+    }
+
+    /// Starts what was claimed ahead: up to so many at once, and so many whose end the store does not have.
+    pub(super) fn start(&mut self, concurrency: usize, repeats_max: usize, started: &mut dyn FnMut(Fence, u32)) {
+        let places = concurrency.saturating_sub(self.crew.len()).min(repeats_max.saturating_sub(self.unsettled()));
+        for _ in 0..places {
             let Some(claimed) = self.ahead.pop() else { return };
             started(claimed.fence, claimed.chunk.attempt());
             self.crew.start(claimed, Arc::clone(&self.store));

@@ -57,7 +57,8 @@ pub(super) struct Loop {
 
 impl Loop {
     pub(super) fn new(worker: &Worker, job: Option<JobId>, lanes: Vec<Lane>, handler: Handler) -> Self {
-        let settings = worker.settings.clone();
+        let mut settings = worker.settings.clone();
+        settings.concurrency = settings.concurrency.min(settings.repeats_max);
         let now = Instant::now();
         let ahead = Ahead::new(settings.prefetch.unwrap_or(settings.concurrency));
         let crew = Crew::new(handler, Limits { timeout: settings.attempt_timeout, grace: settings.cancel_grace });
@@ -153,7 +154,7 @@ impl Loop {
             self.held.give_back_ahead();
         } else {
             let Self { held, report, settings, .. } = self;
-            held.start(settings.concurrency, &mut |fence, attempt| report.started(fence, attempt));
+            held.start(settings.concurrency, settings.repeats_max, &mut |fence, attempt| report.started(fence, attempt));
         }
     }
 

@@ -1,6 +1,12 @@
 //! Finishes travel together, handlers do not wait for them, and what is claimed ahead does not wait for long.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use magnetar_core::{NewChunk, Op};
 use magnetar_worker::{Attempt, End, Event, Worker};
@@ -54,6 +60,31 @@ async fn one_commit_carries_the_finishes_of_many_handlers_and_the_next_claims() 
     assert!(rig.submits().iter().filter(|groups| fused(groups)).count() + 3 >= finishing);
     // A commit, then 64 handlers at once, and so on would take a third longer.
     assert!(begin.elapsed() < (COMMIT + Duration::from_millis(1)) * 2000 / 64, "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_attempts_than_told_would_be_repeated_after_a_kill() {
+    for (repeats_max, concurrency) in [(6, 6), (3, 6), (10, 6)] {
+        let rig = Rig::new();
+        job(&rig.inner(), 1, chunks(300)).await;
+        rig.delay(COMMIT);
+        let started = Arc::new(AtomicU64::new(0));
+        let most = Arc::new(AtomicU64::new(0));
+        let (begun, peak, store) = (Arc::clone(&started), Arc::clone(&most), rig.inner());
+        let work = move |_: Attempt| {
+            let (begun, peak, store) = (Arc::clone(&begun), Arc::clone(&peak), Arc::clone(&store));
+            async move {
+                // What was started and is not done in the store would be done again.
+                let started = begun.fetch_add(1, SeqCst) + 1;
+                peak.fetch_max(started - store.get_stats(JOB).await.unwrap().done, SeqCst);
+                sleep(Duration::from_millis(1)).await;
+                Ok::<_, String>(())
+            }
+        };
+        let worker = Worker::builder(rig.store()).concurrency(concurrency).prefetch(20).repeats_max(repeats_max);
+        assert_eq!(worker.run(JOB, work).await.unwrap().counts.done, 300);
+        assert_eq!(most.load(SeqCst), u64::try_from(repeats_max).unwrap());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -211,6 +211,8 @@ async fn process_that_was_stopped_for_long_goes_on_with_what_it_holds() {
     rig.freeze(true);
     sleep(Duration::from_secs(1)).await;
     tokio::time::advance(Duration::from_mins(5)).await;
+    // The worker goes on before the store does.
+    sleep(Duration::from_millis(10)).await;
     rig.freeze(false);
     let summary = run.await.unwrap().unwrap();
     assert_eq!((summary.counts.started, summary.counts.done, summary.counts.lost), (6, 6, 0), "{summary:?}");
