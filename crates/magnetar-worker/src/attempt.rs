@@ -55,8 +55,8 @@ impl Attempt {
 
     /// Waits until this attempt is to stop, and says why. It does not return otherwise.
     ///
-    /// A handler that does not look is dropped at its next await, at the latest when the worker's
-    /// [`cancel_grace`](crate::Worker::cancel_grace) is over.
+    /// A handler that has not returned when the worker's [`cancel_grace`](crate::Worker::cancel_grace) is over is dropped at its
+    /// next await, whether it looks or not.
     pub async fn cancelled(&self) -> Cancelled {
         self.signal.cancelled().await
     }

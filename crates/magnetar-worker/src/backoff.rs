@@ -55,3 +55,46 @@ impl Jitter {
         z ^ (z >> 31)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waits(seed: u64) -> Vec<Duration> {
+        let mut backoff = Backoff::new(seed);
+        (0..12).map(|_| backoff.next_wait()).collect()
+    }
+
+    #[test]
+    fn waits_double_up_to_the_longest_give_or_take_a_quarter() {
+        for seed in 0..100 {
+            for (time, wait) in waits(seed).into_iter().enumerate() {
+                let still = (FIRST * 2_u32.pow(u32::try_from(time).unwrap())).min(LONGEST);
+                // A little less, because a 1024th is a whole number of nanoseconds.
+                assert!(still * 74 / 100 <= wait && wait <= still * 5 / 4, "{time}: {wait:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_seed_waits_the_same_each_time_and_another_differently() {
+        assert_eq!(waits(1), waits(1));
+        assert_ne!(waits(1), waits(2));
+    }
+
+    #[test]
+    fn wait_is_a_first_one_again_once_it_worked() {
+        let mut backoff = Backoff::new(1);
+        for _ in 0..12 {
+            backoff.next_wait();
+        }
+        backoff.reset();
+        assert!(backoff.next_wait() <= FIRST * 5 / 4);
+    }
+
+    #[test]
+    fn longest_duration_does_not_overflow() {
+        let mut jitter = Jitter::new(0);
+        assert!((0..100).all(|_| jitter.about(Duration::MAX) > Duration::MAX / 2));
+    }
+}

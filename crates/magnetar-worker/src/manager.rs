@@ -2,7 +2,7 @@
 
 mod writer;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use magnetar_core::{ChunkId, JobId, JobState, JobStatus, JobStore, JobUpdate, Rejection, Result};
 use tokio::{
@@ -189,6 +189,12 @@ impl JobManager {
             // After a shutdown the writer ends when it has written everything.
             Err(_) => self.shared.ended().await,
         }
+    }
+}
+
+impl fmt::Debug for JobManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobManager").field("job", &self.job).finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The worker: how it is set up, and what it is told to run.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use magnetar_core::{JobId, JobStore, Result, limits};
 
@@ -245,5 +245,16 @@ impl Worker {
         E: Into<Failure>,
     {
         crate::run::run(self, crate::run::Goal::Serve(jobs.into_iter().collect()), crate::run::boxed(handler)).await
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Settings { concurrency, lanes, stop_rule, .. } = &self.settings;
+        f.debug_struct("Worker")
+            .field("concurrency", concurrency)
+            .field("lanes", lanes)
+            .field("stop_rule", stop_rule)
+            .finish_non_exhaustive()
     }
 }
