@@ -5,7 +5,7 @@
 //! in time, and reports how it ended. The socket's other end is held by `magnetar run` alone. When that is gone, however it
 //! went, the supervisor kills everything it has started, waits until it is gone, and ends.
 //!
-//! - The supervisor holds a duplicate of the lock of the store's session ([`heir`](client::Supervisor::heir)). So nobody can
+//! - The supervisor holds a duplicate of the lock of the store's session ([`heir`](client::Supervisors::heir)). So nobody can
 //!   take the session for dead, and hand its chunks out again, while a command of it still runs.
 //! - It is the parent, and on Linux the *subreaper*, of all that is started. So there is no moment at which a command exists
 //!   that it does not know, and one that daemonises becomes its child again, instead of that of process 1.
@@ -23,7 +23,7 @@ mod tail;
 mod wire;
 
 pub(crate) use self::{
-    client::Supervisor,
+    client::Supervisors,
     command::Command,
     outcome::{End, Outcome},
     supervisor::run as supervise,

@@ -14,22 +14,23 @@ mod preview;
 mod progress;
 mod report;
 mod signals;
+mod slots;
 mod turn;
 
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use magnetar::{
-    Cancellation, JobId, JobStore, Options, Worker,
-    worker::{StopRule, Summary},
+    Cancellation, Fence, JobId, JobStore, Options, Worker,
+    worker::{Event, StopRule, Summary},
 };
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::time::Instant;
 
 pub(crate) use self::args::RunArgs;
-use self::{begin::Begun, handler::Shop, plan::Plan, progress::Progress, signals::Signals, turn::Turn};
+use self::{begin::Begun, handler::Shop, plan::Plan, progress::Progress, signals::Signals, slots::Slots, turn::Turn};
 use crate::{
-    exec::Supervisor,
+    exec::Supervisors,
     exit::Code,
     store::{Site, explain},
     time::now,
@@ -53,18 +54,19 @@ pub(crate) async fn run(args: RunArgs) -> Result<Code> {
     let turn = Turn::take(&plan.location, args.join)?;
     allow_files(args.jobs());
     let signals = Signals::listen().context("listen to signals")?;
-    let supervisor = Supervisor::start().context("start the supervisor of commands")?;
+    let supervisors = Supervisors::start(args.jobs()).context("start the supervisor of commands")?;
     let mut options = Options::default();
-    options.lock_heir = Some(supervisor.heir());
+    options.lock_heir = Some(supervisors.heir());
     let store = plan.location.open_with(options).await.map_err(explain)?;
     let (job, begun) =
         if turn.is_alone { begin::begin(&*store, &plan, since).await? } else { begin::join(&*store, &plan).await? };
     let progress = Progress::new(args.progress, store.get_stats(job).await?);
     report::begun(&begun, &progress);
-    let shop = Shop { supervisor: supervisor.clone(), base: plan.base, job: plan.name, progress: progress.clone() };
+    let slots = Slots::new(args.jobs());
+    let shop = Shop { supervisors: supervisors.clone(), base: plan.base, job: plan.name, progress: progress.clone(), slots };
     let summary = work(&args, Arc::clone(&store), job, &begun, shop, signals).await;
-    supervisor.close().await;
-    progress.end(store.get_stats(job).await?);
+    supervisors.close().await;
+    progress.end(store.get_stats(job).await.ok());
     let site = Site::new(store, plan.location, plan.manifest);
     let code = report::ended(&site, job, &summary?, clock.elapsed(), args.output.output).await?;
     site.store.close().await?;
@@ -82,20 +84,37 @@ async fn work(
 ) -> Result<Summary> {
     let cancellation = Cancellation::new();
     let progress = shop.progress.clone();
-    let events = progress.clone();
+    let (events, slots) = (progress.clone(), shop.slots.clone());
     let worker = Worker::builder(Arc::clone(&store))
         .concurrency(args.jobs())
         .lanes(begun.lanes.iter().map(String::as_str))
         .cancel_grace(CANCEL_GRACE)
         .stop_rule(if args.fail_fast { StopRule::FailFast } else { StopRule::KeepGoing })
         .cancellation(cancellation.clone())
-        .on_event(move |event| events.event(event));
+        .on_event(move |event| {
+            if let Some(fence) = ended(event) {
+                slots.release(fence);
+            }
+            events.event(event);
+        });
     let shop = Arc::new(shop);
     let run = worker.run(job, move |attempt| Arc::clone(&shop).work(attempt));
     tokio::select! {
         summary = run => Ok(summary?),
-        () = progress.follow(&*store) => unreachable!("progress is followed as long as somebody asks"),
-        () = signals.pass_on(&cancellation, &progress) => unreachable!("signals are passed on as long as somebody asks"),
+        never = progress.follow(&*store) => match never {},
+        never = signals.pass_on(&cancellation, &progress) => match never {},
+    }
+}
+
+/// The claim whose end the store has by this event, or that is lost.
+fn ended(event: &Event) -> Option<Fence> {
+    match event {
+        Event::Done { fence }
+        | Event::Failed { fence, .. }
+        | Event::Released { fence }
+        | Event::Parked { fence }
+        | Event::Lost { fence } => Some(*fence),
+        _ => None,
     }
 }
 

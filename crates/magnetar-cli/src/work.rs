@@ -5,7 +5,7 @@
 //! id = 1
 //! run = ["gzip", "-k", "{input}"]   # a program and its arguments, without a shell; placeholders are filled in
 //! input = "a/data.csv"              # optional; a file, or an array of files: what the work is made from
-//! output = "a/data.csv.gz"          # optional; a file that is made
+//! output = "a/data.csv.gz"          # optional; a file that is made; its folder is made before
 //! checksum = "…"                    # optional; the SHA-256 of the one input, which must fit before anything runs
 //! env = { LEVEL = "9" }             # optional; variables, in which placeholders are filled in too
 //! cwd = "a"                         # optional; the folder to run in, else that of the manifest

@@ -78,7 +78,7 @@ impl Details {
         for (on_job, on) in dependencies(store, job.id, id).await? {
             depends_on.push((on_job, on, store.get_chunk(on_job, on).await?.map(|parent| parent.status)));
         }
-        let last = Outcome::read(store, job.id, id).await?;
+        let last = Outcome::read(store, &chunk).await?;
         Ok(Self { chunk, depends_on, last })
     }
 }

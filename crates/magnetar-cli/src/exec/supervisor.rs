@@ -3,6 +3,7 @@
 mod attempt;
 mod deaths;
 mod output;
+mod programs;
 
 use std::{
     cell::RefCell,
@@ -25,7 +26,7 @@ use tokio::{
     task::LocalSet,
 };
 
-use self::deaths::Deaths;
+use self::{deaths::Deaths, programs::Programs};
 use super::{
     family,
     wire::{self, Report, Request},
@@ -45,10 +46,17 @@ const REPORTS_AT_ONCE: usize = 64;
 pub(crate) fn run() -> Result<Code> {
     // A terminal's Ctrl-C is for `magnetar run` alone. Where this is a group's leader it is no terminal's process already.
     let _ = rustix::process::setsid();
+    name_process();
     family::adopt().context("become the parent of orphans")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, serve())?;
     Ok(Code::Ok)
+}
+
+/// Gives this process the name of the program: it was started by way of a path that says nothing.
+fn name_process() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::set_name(c"magnetar");
 }
 
 /// What all parts share.
@@ -56,6 +64,9 @@ struct Shared {
     deaths: Rc<Deaths>,
     /// What stops each command that runs.
     stops: RefCell<HashMap<u64, Rc<Notify>>>,
+    programs: RefCell<Programs>,
+    /// Where what is left of an output is read into.
+    buffer: RefCell<Vec<u8>>,
     /// What tells this supervisor's descendants from all others: see [`attempt::marker`].
     name: String,
     reports: mpsc::UnboundedSender<Report>,
@@ -73,6 +84,8 @@ async fn serve() -> Result<()> {
     let shared = Rc::new(Shared {
         deaths: Deaths::watch()?,
         stops: RefCell::default(),
+        programs: RefCell::default(),
+        buffer: RefCell::default(),
         name: attempt::name(),
         reports,
         ended: Notify::new(),

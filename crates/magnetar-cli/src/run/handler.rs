@@ -1,13 +1,18 @@
 //! One attempt at a chunk: its inputs are read, its command is run, and what came of it is written down with its end.
 
-use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use magnetar::{Attempt, Completion, Failure, JobState};
 use tokio::task::spawn_blocking;
 
-use super::progress::Progress;
+use super::{progress::Progress, slots::Slots};
 use crate::{
-    exec::{self, End, Supervisor},
+    exec::{self, End, Supervisors},
     fingerprint::Fingerprint,
     outcome::{self, Outcome},
     text::clean,
@@ -20,30 +25,38 @@ const LINE_CHARS: usize = 200;
 
 /// What every attempt needs.
 pub(super) struct Shop {
-    pub(super) supervisor: Supervisor,
+    pub(super) supervisors: Supervisors,
     pub(super) base: Base,
     /// The name of the job.
     pub(super) job: String,
     pub(super) progress: Progress,
+    pub(super) slots: Slots,
 }
 
 impl Shop {
     /// Works on one chunk.
     pub(super) async fn work(self: Arc<Self>, attempt: Attempt) -> Result<Completion, Failure> {
-        let _running = self.progress.running(attempt.fence(), attempt.chunk());
-        let work = Work::of(&attempt.chunk().extra).map_err(Failure::permanent)?;
-        let inputs = tokio::select! {
-            read = read(&self.base, &work, attempt.chunk()) => read,
+        let slot = tokio::select! {
+            slot = self.slots.take(attempt.fence()) => slot,
             _ = attempt.cancelled() => return Err(Failure::release()),
         };
-        let inputs = match inputs {
-            Ok(inputs) => inputs,
-            Err(problem) => return Err(Failure::permanent(problem)),
+        let running = self.progress.running(attempt.fence(), attempt.chunk());
+        let came = self.attempt(&attempt).await;
+        drop(running);
+        slot.gather().await;
+        came
+    }
+
+    async fn attempt(&self, attempt: &Attempt) -> Result<Completion, Failure> {
+        let work = Work::of(&attempt.chunk().extra).map_err(Failure::permanent)?;
+        let inputs = tokio::select! {
+            prepared = prepare(&self.base, &work, attempt.chunk()) => prepared.map_err(Failure::permanent)?,
+            _ = attempt.cancelled() => return Err(Failure::release()),
         };
         let stop = async {
             let _ = attempt.cancelled().await;
         };
-        let came = self.supervisor.run(self.command(&work, &attempt), stop).await;
+        let came = self.supervisors.run(self.command(&work, attempt), stop).await;
         if came.end == End::Stopped {
             // What it did counts for nothing, and costs nothing.
             return Err(Failure::release());
@@ -53,7 +66,7 @@ impl Shop {
         outcome.inputs = inputs;
         let key = outcome::key(attempt.fence().job(), attempt.fence().chunk());
         match error {
-            None => Ok(Completion::default().record(outcome::SPACE, key, outcome.to_json())),
+            None => Ok(Completion::new(outcome.to_json())),
             Some(failure) => Err(failure.record(outcome::SPACE, key, outcome.to_json())),
         }
     }
@@ -73,43 +86,46 @@ impl Shop {
     }
 }
 
-/// What keeps a command from being started, although everything else is as it should be.
+/// What keeps a command from being started. Another try would meet it too.
 #[derive(Debug, thiserror::Error)]
-enum InputProblem {
+enum Obstacle {
     #[error("its input {} {}", .0.display(), .1)]
     Unreadable(PathBuf, String),
     #[error("its input {} does not fit its checksum: it has SHA-256 {found}, and {expected} was expected", .path.display())]
     Mismatch { path: PathBuf, found: String, expected: String },
+    #[error("the folder of its output, {}, cannot be made: {}", .0.display(), .1)]
+    NoFolder(PathBuf, String),
 }
 
-/// Reads the inputs of a chunk, and holds the one that has a checksum against it.
-async fn read(base: &Base, work: &Work, chunk: &JobState) -> Result<BTreeMap<String, Fingerprint>, InputProblem> {
-    if work.inputs.is_empty() {
-        return Ok(BTreeMap::new());
+type Prints = BTreeMap<String, Fingerprint>;
+
+/// Reads the inputs of a chunk, holds the one that has a checksum against it, and makes the folder of the output.
+async fn prepare(base: &Base, work: &Work, chunk: &JobState) -> Result<Prints, Obstacle> {
+    if work.inputs.is_empty() && work.output.is_none() {
+        return Ok(Prints::new());
     }
     let (base, inputs, expected) = (base.clone(), work.inputs.clone(), chunk.expected_checksum.clone());
-    let reading = spawn_blocking(move || {
-        let take = |input: String| {
-            let path = base.resolve(&input);
-            match Fingerprint::take(&path, now()) {
-                Ok(print) => Ok((input, path, print)),
-                Err(error) => Err(InputProblem::Unreadable(path, reason(&error))),
-            }
-        };
-        let mut prints = BTreeMap::new();
-        for input in inputs {
-            let (input, path, print) = take(input)?;
-            match &expected {
-                Some(expected) if !print.sha256.eq_ignore_ascii_case(expected) => {
-                    return Err(InputProblem::Mismatch { path, found: print.sha256, expected: expected.clone() });
-                }
-                _ => prints.insert(input, print),
-            };
+    let folder = work.output.as_ref().and_then(|output| base.resolve(output).parent().map(Path::to_owned));
+    let preparing = spawn_blocking(move || {
+        let prints = inputs.into_iter().map(|input| read(&base, input, expected.as_deref())).collect::<Result<_, _>>()?;
+        match folder.map(|folder| (fs::create_dir_all(&folder), folder)) {
+            Some((Err(error), folder)) => Err(Obstacle::NoFolder(folder, error.to_string())),
+            _ => Ok(prints),
         }
-        Ok(prints)
     });
     // It does not panic, and is not aborted while somebody waits for it.
-    reading.await.unwrap_or_else(|error| Err(InputProblem::Unreadable(PathBuf::new(), error.to_string())))
+    preparing.await.unwrap_or_else(|error| Err(Obstacle::Unreadable(PathBuf::new(), error.to_string())))
+}
+
+fn read(base: &Base, input: String, expected: Option<&str>) -> Result<(String, Fingerprint), Obstacle> {
+    let path = base.resolve(&input);
+    match (Fingerprint::take(&path, now()), expected) {
+        (Err(error), _) => Err(Obstacle::Unreadable(path, reason(&error))),
+        (Ok(print), Some(expected)) if !print.sha256.eq_ignore_ascii_case(expected) => {
+            Err(Obstacle::Mismatch { path, found: print.sha256, expected: expected.to_owned() })
+        }
+        (Ok(print), _) => Ok((input, print)),
+    }
 }
 
 fn reason(error: &io::Error) -> String {

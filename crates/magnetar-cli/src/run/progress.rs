@@ -5,6 +5,7 @@ mod plain;
 mod tally;
 
 use std::{
+    convert::Infallible,
     io::IsTerminal,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -58,9 +59,12 @@ impl Progress {
     }
 
     /// Notes that a command runs.
-    pub(super) fn running(&self, fence: Fence, chunk: &JobState) -> Running {
+    pub(super) fn running(&self, fence: Fence, chunk: &JobState) -> Option<Running> {
+        if matches!(self.0.face, Face::Nothing) {
+            return None;
+        }
         self.tally().start(fence, label(chunk), now());
-        Running { progress: self.clone(), fence }
+        Some(Running { progress: self.clone(), fence })
     }
 
     /// Takes in what the worker tells.
@@ -86,8 +90,8 @@ impl Progress {
         }
     }
 
-    /// Looks at the job again and again. It does not return.
-    pub(super) async fn follow(&self, store: &dyn JobStore) {
+    /// Looks at the job again and again.
+    pub(super) async fn follow(&self, store: &dyn JobStore) -> Infallible {
         let job = self.tally().stats.job_id;
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -107,10 +111,12 @@ impl Progress {
         }
     }
 
-    /// Ends what is shown, with the last state of things.
-    pub(super) fn end(&self, stats: JobStats) {
+    /// Ends what is shown, with the last state of things where it is known.
+    pub(super) fn end(&self, stats: Option<JobStats>) {
         let mut tally = self.tally();
-        tally.look(stats, now());
+        if let Some(stats) = stats {
+            tally.look(stats, now());
+        }
         match &self.0.face {
             Face::Bar(bar) => bar.end(),
             Face::Plain(plain) => plain.end(&tally),

@@ -1,6 +1,6 @@
 //! Ctrl-C: the first lets what runs finish, the second kills it, the third leaves at once.
 
-use std::{io, process};
+use std::{convert::Infallible, io, process};
 
 use anstyle::Style;
 use magnetar::Cancellation;
@@ -21,8 +21,8 @@ impl Signals {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// Passes signals on to a worker. It does not return.
-    pub(super) async fn pass_on(mut self, to: &Cancellation, progress: &Progress) {
+    /// Passes signals on to a worker.
+    pub(super) async fn pass_on(mut self, to: &Cancellation, progress: &Progress) -> Infallible {
         let say = |text: &str, style: Style| progress.say("interrupted:", style, text);
         self.next().await;
         to.drain();

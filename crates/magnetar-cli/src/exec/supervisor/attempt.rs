@@ -17,7 +17,10 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{KILL_GRACE, Shared, output::Output};
+use super::{
+    KILL_GRACE, Shared,
+    output::{Output, pump},
+};
 use crate::exec::{
     command::Command,
     family,
@@ -40,7 +43,7 @@ pub(super) fn name() -> String {
 pub(super) async fn attend(shared: &Shared, id: u64, command: Command, stop: &Notify) -> Outcome {
     let marker = format!("{}.{id}", shared.name);
     let begun = Instant::now();
-    match start(&command, &marker) {
+    match start(shared, &command, &marker) {
         Ok((pid, stdout, stderr)) => {
             let life = Life { shared, pid, marker, begun };
             life.lead(command.timeout, stop, stdout, stderr).await
@@ -49,17 +52,20 @@ pub(super) async fn attend(shared: &Shared, id: u64, command: Command, stop: &No
     }
 }
 
-fn start(command: &Command, marker: &str) -> io::Result<(Pid, Output, Output)> {
-    let mut child = std::process::Command::new(&command.program)
-        .args(&command.args)
-        .envs(command.env.iter().map(|(name, value)| (name, value)))
-        .env(MARKER, marker)
-        .current_dir(&command.cwd)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()?;
+fn start(shared: &Shared, command: &Command, marker: &str) -> io::Result<(Pid, Output, Output)> {
+    let mut child = shared.programs.borrow_mut().start(command, |program| {
+        std::process::Command::new(program)
+            .arg0(&command.program)
+            .args(&command.args)
+            .envs(command.env.iter().map(|(name, value)| (name, value)))
+            .env(MARKER, marker)
+            .current_dir(&command.cwd)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+    })?;
     outputs(&mut child).and_then(|(stdout, stderr)| Ok((pid(&child)?, stdout, stderr))).inspect_err(|_| {
         // It must not go on unattended.
         let _ = child.kill().and_then(|()| child.wait());
@@ -70,7 +76,7 @@ fn outputs(child: &mut Child) -> io::Result<(Output, Output)> {
     let missing = || io::Error::other("a pipe of a command is missing");
     let stdout = child.stdout.take().ok_or_else(missing)?;
     let stderr = child.stderr.take().ok_or_else(missing)?;
-    Ok((Output::new(stdout)?, Output::new(stderr)?))
+    Ok((Output::new(stdout), Output::new(stderr)))
 }
 
 fn pid(child: &Child) -> io::Result<Pid> {
@@ -90,8 +96,7 @@ impl Life<'_> {
         let death = self.shared.deaths.expect(self.pid);
         let (why, elapsed) = tokio::select! {
             ended = self.end(limit, stop, &death) => ended,
-            never = stdout.pump() => match never {},
-            never = stderr.pump() => match never {},
+            never = pump(&mut stdout, &mut stderr) => match never {},
         };
         let used = self.shared.deaths.reap(self.pid);
         let end = why.unwrap_or_else(|| match &used {
@@ -99,7 +104,8 @@ impl Life<'_> {
             _ => End::Lost,
         });
         let peak_bytes = used.ok().flatten().map_or(0, |used| used.rusage.maxrss);
-        Outcome { end, elapsed, peak_bytes, stdout: stdout.finish(), stderr: stderr.finish() }
+        let buffer = &mut *self.shared.buffer.borrow_mut();
+        Outcome { end, elapsed, peak_bytes, stdout: stdout.finish(buffer), stderr: stderr.finish(buffer) }
     }
 
     /// Waits until the command has died, by itself or because it must, and nothing that it started is left. Returns why it had

@@ -27,9 +27,14 @@ impl Deaths {
         Ok(deaths)
     }
 
-    /// What is notified once this child has died. Begin to wait before anything else gets a turn.
+    /// What is notified once this child has died.
     pub(super) fn expect(&self, pid: Pid) -> Rc<Notify> {
-        Rc::clone(self.unreaped.borrow_mut().entry(pid).or_default())
+        let death = Rc::clone(self.unreaped.borrow_mut().entry(pid).or_default());
+        // The signal may have come before anybody expected it.
+        if is_dead(pid) {
+            death.notify_one();
+        }
+        death
     }
 
     /// Whether this is a command that has not been reaped.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use anyhow::Result;
-use magnetar::{ChunkId, Expect, JobId, JobStatus, JobStore, Op, limits};
+use magnetar::{ChunkId, Expect, Filter, JobId, JobStatus, JobStore, Op, limits};
 use tokio::task::spawn_blocking;
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 pub(in crate::run) struct Changes {
     /// Done chunks with an input that changed.
     pub(in crate::run) changed: Vec<Change>,
-    /// Outcomes whose inputs are the same, and have another time by now.
+    /// Outcomes of done chunks whose inputs have the same content, and another time by now, under their keys.
     touched: Vec<(Vec<u8>, Outcome)>,
 }
 
@@ -44,23 +44,25 @@ pub(in crate::run) async fn find_changes(store: &dyn JobStore, job: JobId, base:
     let mut found = Changes::default();
     let mut after = None;
     loop {
-        let page = store.records(outcome::SPACE, &outcome::prefix(job), after, limits::PAGE_ROWS_MAX).await?;
-        let mut done = Vec::new();
-        for record in page.items {
-            let Some(chunk) = outcome::chunk_of(&record.key) else { continue };
-            let outcome = Outcome::parse(job, chunk, &record.value)?;
-            if outcome.is_success() && !outcome.inputs.is_empty() {
-                done.push((chunk, record.key, outcome));
+        let page = store.chunks(job, Filter::Status(JobStatus::Done), after, limits::PAGE_ROWS_MAX).await?;
+        let outcomes = page.items.iter().filter_map(|chunk| Some((chunk.chunk, Outcome::of_result(chunk)?)));
+        let outcomes = outcomes.filter(|(_, outcome)| !outcome.inputs.is_empty()).collect();
+        for (chunk, outcome, seen) in look(base, outcomes).await? {
+            if seen == Look::Same {
+                continue;
             }
-        }
-        let base = base.clone();
-        let looked = spawn_blocking(move || done.into_iter().map(|done| look(&base, done)).collect::<Vec<_>>()).await?;
-        for (chunk, key, outcome, change) in looked {
-            match change {
-                // What was opened again since is open, and needs no reason.
-                Look::Changed(change) if is_done(store, job, chunk).await? => found.changed.push(change),
-                Look::Touched => found.touched.push((key, outcome)),
-                Look::Changed(_) | Look::Same => {}
+            // An earlier run may have seen the same, and have noted it.
+            let noted = Outcome::of_record(store, job, chunk).await?.filter(|noted| noted.token == outcome.token);
+            let looked = match noted {
+                Some(noted) => look(base, vec![(chunk, noted)]).await?,
+                None => vec![(chunk, outcome, seen)],
+            };
+            for (chunk, outcome, seen) in looked {
+                match seen {
+                    Look::Changed(change) => found.changed.push(change),
+                    Look::Touched => found.touched.push((outcome::key(job, chunk), outcome)),
+                    Look::Same => {}
+                }
             }
         }
         match page.next {
@@ -91,14 +93,25 @@ impl Changes {
     }
 }
 
+#[derive(Debug, PartialEq, Eq)]
 enum Look {
     Same,
     Touched,
     Changed(Change),
 }
 
-/// Compares the inputs of one chunk with what they were.
-fn look(base: &Base, (chunk, key, mut outcome): (ChunkId, Vec<u8>, Outcome)) -> (ChunkId, Vec<u8>, Outcome, Look) {
+/// Compares the inputs of chunks with what they were.
+async fn look(base: &Base, outcomes: Vec<(ChunkId, Outcome)>) -> Result<Vec<(ChunkId, Outcome, Look)>> {
+    let base = base.clone();
+    let look = move |(chunk, mut outcome)| {
+        let seen = look_at(&base, chunk, &mut outcome);
+        (chunk, outcome, seen)
+    };
+    Ok(spawn_blocking(move || outcomes.into_iter().map(look).collect()).await?)
+}
+
+/// Compares the inputs of one chunk with what they were. What was touched is noted in the outcome.
+fn look_at(base: &Base, chunk: ChunkId, outcome: &mut Outcome) -> Look {
     let mut seen = Look::Same;
     for (input, print) in &mut outcome.inputs {
         let difference = match print.compare(&base.resolve(input), now()) {
@@ -112,12 +125,7 @@ fn look(base: &Base, (chunk, key, mut outcome): (ChunkId, Vec<u8>, Outcome)) -> 
             // The attempt will say so too.
             Err(error) => error.to_string(),
         };
-        let change = Change { chunk, input: input.clone(), difference };
-        return (chunk, key, outcome, Look::Changed(change));
+        return Look::Changed(Change { chunk, input: input.clone(), difference });
     }
-    (chunk, key, outcome, seen)
-}
-
-async fn is_done(store: &dyn JobStore, job: JobId, chunk: ChunkId) -> Result<bool> {
-    Ok(store.get_chunk(job, chunk).await?.is_some_and(|chunk| chunk.status == JobStatus::Done))
+    seen
 }
