@@ -69,7 +69,8 @@ pub enum Event {
         /// After how long it is tried again.
         retry_after: Duration,
     },
-    /// Nothing runs and nothing is ready, but the job goes on: others work on it, or chunks wait for a time.
+    /// Nothing runs and nothing is ready, but the job goes on: others work on it, or chunks wait for a time. It is told at every look
+    /// of a [`run`](crate::Worker::run) that found nothing, about each [`poll_interval`](crate::Worker::poll_interval).
     Idle {
         /// How far the job is.
         stats: JobStats,

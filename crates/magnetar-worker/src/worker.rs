@@ -38,7 +38,7 @@ use crate::{
 /// - The worker looks after its claims. Where one was taken back, or the store cannot be written to for as long as a lease
 ///   lives, the handler is cancelled and what it returns is not written.
 /// - A store that is busy or full is tried again, and what came of a handler is kept meanwhile.
-/// - When the future of [`run`](Self::run) is dropped, its handlers are aborted, and what it had claimed is given back by a task
+/// - When the future of [`run`](Self::run) is dropped, its handlers are dropped without any grace, and what it had claimed is given back by a task
 ///   of its own. Where the runtime ends at the same time, the chunks come back when the store is closed, at the latest.
 /// - Memory is bounded by `concurrency` and `prefetch`, not by the size of the job.
 #[derive(Clone)]
@@ -65,7 +65,7 @@ pub(crate) type OnEvent = Arc<dyn Fn(&Event) + Send + Sync>;
 pub(crate) struct Settings {
     pub(crate) concurrency: usize,
     pub(crate) prefetch: Option<usize>,
-    pub(crate) repeats_max: usize,
+    pub(crate) repeats_max: Option<usize>,
     pub(crate) lanes: Vec<String>,
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) cancel_grace: Duration,
@@ -84,7 +84,7 @@ impl Worker {
         let settings = Settings {
             concurrency: 1,
             prefetch: None,
-            repeats_max: usize::MAX,
+            repeats_max: None,
             lanes: vec![String::new()],
             attempt_timeout: None,
             cancel_grace: Duration::ZERO,
@@ -125,7 +125,7 @@ impl Worker {
     /// their pace.
     #[must_use]
     pub fn repeats_max(mut self, attempts: usize) -> Self {
-        self.settings.repeats_max = attempts.max(1);
+        self.settings.repeats_max = Some(attempts.max(1));
         self
     }
 

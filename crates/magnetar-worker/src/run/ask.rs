@@ -7,6 +7,9 @@ use tokio::time::Instant;
 
 use super::{Boxed, answer::Look, finish::Finish, turn::Loop};
 
+/// About how many bytes of results and records go in one submit.
+const SUBMIT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// What the store was asked, and when.
 pub(super) struct Asked<T> {
     pub(super) at: Instant,
@@ -39,7 +42,7 @@ impl Loop {
         if !goes_anyway && claiming == 0 {
             return;
         }
-        self.held.sent = mem::take(&mut self.held.outbox);
+        self.held.sent = self.take_outbox();
         if mem::take(&mut self.is_check_wanted) {
             self.checking = self.held.fences();
             if self.checking.is_empty() {
@@ -54,8 +57,24 @@ impl Loop {
             self.lookout.asked();
             groups.push(vec![Op::Claim(Claim { lanes: self.lanes.clone(), limit: claiming })]);
         }
+        if groups.is_empty() {
+            return;
+        }
         let store = Arc::clone(&self.held.store);
         self.in_flight = Some(Asked::now(async move { store.submit(groups).await }));
+    }
+
+    /// Takes what goes with the next submit out of the outbox: all of it, unless that is very large.
+    fn take_outbox(&mut self) -> Vec<Finish> {
+        let mut bytes = 0;
+        let is_too_much = |finish: &Finish| {
+            bytes += finish.bytes();
+            bytes > SUBMIT_BYTES_MAX
+        };
+        let count = self.held.outbox.iter().position(is_too_much).unwrap_or(self.held.outbox.len());
+        // One alone goes however large it is; the store has limits of its own.
+        let later = self.held.outbox.split_off(count.max(1).min(self.held.outbox.len()));
+        mem::replace(&mut self.held.outbox, later)
     }
 
     /// How many more chunks may be claimed.

@@ -116,6 +116,21 @@ impl Finish {
         group
     }
 
+    /// About how many bytes it writes.
+    pub(super) fn bytes(&self) -> usize {
+        let own = match &self.ending {
+            Ending::Complete { result, .. } => result.len(),
+            Ending::Fail { error, .. } | Ending::GiveUp { error } => error.len(),
+            Ending::Release | Ending::Park(_) | Ending::Forsake => 0,
+        };
+        let values = self.ops.iter().map(|op| match op {
+            Op::PutRecord { value, .. } => value.as_ref().map_or(0, Vec::len),
+            Op::Insert { chunks, .. } => chunks.iter().map(|chunk| chunk.payload.len()).sum(),
+            _ => 0,
+        });
+        own + values.sum::<usize>()
+    }
+
     /// What the store's answer comes to.
     pub(super) fn settle(self, answer: Result<Vec<Reply>, Rejection>) -> Next {
         match answer {

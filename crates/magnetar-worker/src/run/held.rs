@@ -1,7 +1,6 @@
 //! Everything that a run has claimed, in one place, so that nothing of it is forgotten when the run is dropped.
 //!
-//! A claim is in exactly one of: ahead, the crew, the outbox, what is sent, what is looked up. It leaves when the store has
-//! answered.
+//! A claim is in exactly one of: ahead, the crew, the outbox, what is sent. It leaves when the store has answered.
 
 use std::{mem, sync::Arc};
 
@@ -50,8 +49,9 @@ impl Held {
     }
 
     /// Starts what was claimed ahead: up to so many at once, and so many whose end the store does not have.
-    pub(super) fn start(&mut self, concurrency: usize, repeats_max: usize, started: &mut dyn FnMut(Fence, u32)) {
-        let places = concurrency.saturating_sub(self.crew.len()).min(repeats_max.saturating_sub(self.unsettled()));
+    pub(super) fn start(&mut self, concurrency: usize, repeats_max: Option<usize>, started: &mut dyn FnMut(Fence, u32)) {
+        let free = concurrency.saturating_sub(self.crew.len());
+        let places = repeats_max.map_or(free, |max| free.min(max.saturating_sub(self.unsettled())));
         for _ in 0..places {
             let Some(claimed) = self.ahead.pop() else { return };
             started(claimed.fence, claimed.chunk.attempt());

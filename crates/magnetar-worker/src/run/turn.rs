@@ -58,7 +58,7 @@ pub(super) struct Loop {
 impl Loop {
     pub(super) fn new(worker: &Worker, job: Option<JobId>, lanes: Vec<Lane>, handler: Handler) -> Self {
         let mut settings = worker.settings.clone();
-        settings.concurrency = settings.concurrency.min(settings.repeats_max);
+        settings.concurrency = settings.repeats_max.map_or(settings.concurrency, |max| max.min(settings.concurrency));
         let now = Instant::now();
         let ahead = Ahead::new(settings.prefetch.unwrap_or(settings.concurrency));
         let crew = Crew::new(handler, Limits { timeout: settings.attempt_timeout, grace: settings.cancel_grace });

@@ -9,7 +9,7 @@ use std::{
 };
 
 use magnetar_core::{NewChunk, Op};
-use magnetar_worker::{Attempt, End, Event, Worker};
+use magnetar_worker::{Attempt, Completion, End, Event, Worker};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{JOB, Log, Rig, chunks, job, listened, until};
@@ -60,6 +60,21 @@ async fn one_commit_carries_the_finishes_of_many_handlers_and_the_next_claims() 
     assert!(rig.submits().iter().filter(|groups| fused(groups)).count() + 3 >= finishing);
     // A commit, then 64 handlers at once, and so on would take a third longer.
     assert!(begin.elapsed() < (COMMIT + Duration::from_millis(1)) * 2000 / 64, "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_results_go_in_commits_of_a_bounded_size() {
+    let rig = Rig::new();
+    job(&rig.inner(), 1, chunks(40)).await;
+    let work = |_: Attempt| async { Ok::<_, String>(Completion::new(vec![7; 1024 * 1024])) };
+    assert_eq!(Worker::builder(rig.store()).concurrency(40).run(JOB, work).await.unwrap().counts.done, 40);
+    let sizes: Vec<_> = rig
+        .submits()
+        .iter()
+        .map(|groups| groups.iter().flatten().filter(|op| is_complete(op)).count())
+        .filter(|count| *count > 0)
+        .collect();
+    assert_eq!(sizes, [8; 5]);
 }
 
 #[tokio::test(start_paused = true)]
