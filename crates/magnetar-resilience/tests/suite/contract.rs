@@ -15,19 +15,19 @@ fn configs_have_these_fields_and_these_defaults() {
     let breaker = CircuitBreakerConfig {
         failure_threshold: 5,
         success_threshold: 2,
-        cooldown: Duration::from_secs(60),
+        cooldown: Duration::from_mins(1),
         initial_backoff: Duration::from_millis(100),
         max_backoff: Duration::from_secs(30),
         backoff_multiplier: 2.0,
         max_retries: 3,
     };
     assert_eq!(breaker, CircuitBreakerConfig::default());
-    assert_eq!(CircuitBreakerConfig { failure_threshold: 3, ..Default::default() }.cooldown, Duration::from_secs(60));
+    assert_eq!(CircuitBreakerConfig { failure_threshold: 3, ..Default::default() }.cooldown, Duration::from_mins(1));
     let pool = PoolConfig {
         max_size: 10,
         min_idle: 2,
-        idle_timeout: Some(Duration::from_secs(300)),
-        max_lifetime: Some(Duration::from_secs(1800)),
+        idle_timeout: Some(Duration::from_mins(5)),
+        max_lifetime: Some(Duration::from_mins(30)),
         acquire_timeout: Duration::from_secs(30),
     };
     assert_eq!(pool, PoolConfig::default());
@@ -76,6 +76,7 @@ impl ConnectionFactory<Session> for Sessions {
 }
 
 async fn use_session(session: &Session, run: &Counter) -> Result<usize, ResilienceError> {
+    tokio::task::yield_now().await;
     if run.add() < 2 {
         return Err(ResilienceError::Transient(format!("session {} was reset", session.id)));
     }

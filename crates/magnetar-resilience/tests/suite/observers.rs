@@ -73,7 +73,7 @@ mod metrics {
         fn increment(&self, _: f64) {}
         fn decrement(&self, _: f64) {}
         fn set(&self, value: f64) {
-            self.0.store(if value > 0.0 { 1 } else { 0 }, Ordering::SeqCst);
+            self.0.store(u64::from(value > 0.0), Ordering::SeqCst);
         }
     }
 
@@ -166,7 +166,10 @@ mod metrics {
 
 #[cfg(feature = "tracing")]
 mod tracing {
-    use std::{fmt, sync::Mutex};
+    use std::{
+        fmt::{self, Write},
+        sync::Mutex,
+    };
 
     use ::tracing::{
         Event, Metadata, Subscriber,
@@ -186,7 +189,7 @@ mod tracing {
 
     impl Visit for Line {
         fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-            self.0 += &format!(" {}={value:?}", field.name());
+            write!(self.0, " {}={value:?}", field.name()).unwrap();
         }
     }
 

@@ -69,8 +69,8 @@ async fn t10_d18_full_pool_and_spent_limiter_say_nothing_about_the_service() {
     assert!(matches!(waits.await.unwrap(), Err(Error::Timeout { phase: Phase::Wait, .. })));
 
     let limiter = RateLimiter::builder(1, Duration::from_hours(1)).initial(0).build().unwrap();
-    let limited = builder.limiter(limiter).build().unwrap().run(&ByClass, || async { Ok::<_, ResilienceError>(()) }).await;
-    assert_eq!(limited, Err(Error::Timeout { phase: Phase::Limiter, after: 3 * SECOND }));
+    let refused = builder.limiter(limiter).build().unwrap().run(&ByClass, || async { Ok::<_, ResilienceError>(()) }).await;
+    assert_eq!(refused, Err(Error::Timeout { phase: Phase::Limiter, after: 3 * SECOND }));
     assert_eq!((breaker.state(), breaker.snapshot().failures), (CircuitState::Closed, 0));
 }
 
