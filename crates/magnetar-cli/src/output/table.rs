@@ -112,11 +112,12 @@ impl Table {
             let text = cut(&text, room - before);
             room -= before + text.width();
             let (on, off) = (cell.style.render(), cell.style.render_reset());
-            let _ = write!(line, "{:before$}{on}{text}{off}", "");
+            // The formatter pads by no more than 65,535.
+            let _ = write!(line, "{}{on}{text}{off}", " ".repeat(before));
             if room <= after {
                 break;
             }
-            let _ = write!(line, "{:after$}", "");
+            line.push_str(&" ".repeat(after));
             room -= after;
         }
         line

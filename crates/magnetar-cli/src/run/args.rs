@@ -20,10 +20,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "GLOB", num_args = 1.., requires = "command")]
     pub(crate) each: Vec<String>,
     /// The command for each file; {} is the file, {name}, {stem} and {dir} are parts of its path
-    #[arg(last = true, value_name = "CMD", requires = "each")]
+    #[arg(last = true, value_name = "CMD", requires = "each", conflicts_with = "manifest")]
     pub(crate) command: Vec<String>,
     /// The name of the job of --each, instead of one that is made of the command line
-    #[arg(long, value_name = "NAME", requires = "each")]
+    #[arg(long, value_name = "NAME", requires = "each", conflicts_with = "manifest")]
     pub(crate) name: Option<String>,
     /// Where the store is, instead of beside the manifest
     #[arg(long, value_name = "LOCATION", env = "MAGNETAR_STORE")]

@@ -15,6 +15,7 @@ mod list;
 mod locked;
 mod output;
 mod retry;
+mod run;
 mod show;
 mod status;
 mod target;
