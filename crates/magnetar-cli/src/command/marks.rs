@@ -1,7 +1,7 @@
 //! Marking many chunks, and the report of what came of it: what `retry` and `cancel` share.
 
 use anyhow::Result;
-use magnetar::{ChunkId, Filter, JobId, JobState, JobStatus, JobStore, JobUpdate, Op, Rejection, Reply, machine::Event};
+use magnetar::{ChunkId, Filter, JobId, JobState, JobStatus, JobStore, JobUpdate, Op, Rejection, Reply, limits, machine::Event};
 
 use crate::{
     exit::{Code, fault, tell_note},
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Chunks that are read and marked at once.
-const BATCH_CHUNKS: usize = 1000;
+const BATCH_CHUNKS: usize = limits::PAGE_ROWS_MAX;
 /// Refusals that are told; the rest are counted.
 const REFUSALS_TOLD: usize = 10;
 

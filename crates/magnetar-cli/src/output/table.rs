@@ -11,6 +11,8 @@ use crate::text::clean;
 
 /// Blanks between columns.
 const GAP: usize = 2;
+/// Where lines are not cut, a longer cell of an elastic column pushes the rest of its own line aside, and not that of all others.
+const ELASTIC_WIDTH_MAX: usize = 60;
 
 /// A table that is printed bit by bit: columns keep the width that the rows so far have asked for.
 pub(crate) struct Table {
@@ -80,29 +82,33 @@ impl Table {
             self.rows.insert(0, titles);
         }
         self.is_begun = true;
-        let room = width.unwrap_or(usize::MAX).saturating_sub(indent);
+        let room = width.map(|width| width.saturating_sub(indent));
         let widths = self.widths(room);
         let rows = std::mem::take(&mut self.rows);
-        rows.iter().map(|row| " ".repeat(indent.min(width.unwrap_or(indent))) + &self.line(row, &widths, room)).collect()
+        let blanks = " ".repeat(indent.min(width.unwrap_or(indent)));
+        rows.iter().map(|row| format!("{blanks}{}", self.line(row, &widths, room))).collect()
     }
 
-    /// The widths of the columns in so much room.
-    fn widths(&self, room: usize) -> Vec<usize> {
+    /// The widths of the columns in so much room, or in as much as they like.
+    fn widths(&self, room: Option<usize>) -> Vec<usize> {
         let mut widths: Vec<_> = self.columns.iter().map(|column| column.width).collect();
         if let ([fixed @ .., elastic, last], [.., Column { align: Align::Elastic, .. }, _]) = (&mut *widths, &*self.columns) {
-            let left = room.saturating_sub(fixed.iter().map(|width| width + GAP).sum::<usize>() + GAP);
-            *elastic = (*elastic).min(left.saturating_sub(*last).max(left / 2));
+            let fixed = fixed.iter().map(|width| width + GAP).sum::<usize>() + GAP;
+            let left = room.map(|room| room.saturating_sub(fixed));
+            *elastic = (*elastic).min(left.map_or(ELASTIC_WIDTH_MAX, |left| left.saturating_sub(*last).max(left / 2)));
         }
         widths
     }
 
-    fn line(&self, cells: &[Cell], widths: &[usize], mut room: usize) -> String {
+    fn line(&self, cells: &[Cell], widths: &[usize], room: Option<usize>) -> String {
         let mut line = String::new();
+        let is_cut = room.is_some();
+        let mut room = room.unwrap_or(usize::MAX);
         // Behind the last cell with something in it nothing is padded.
         let count = cells.iter().rposition(|cell| !cell.text.is_empty()).map_or(0, |last| last + 1);
         for (index, ((column, width), cell)) in self.columns.iter().zip(widths).zip(cells).take(count).enumerate() {
             let is_last = index + 1 == count;
-            let text = cut(&cell.text, if is_last { room } else { room.min(*width) });
+            let text = cut(&cell.text, if is_last || !is_cut { room } else { room.min(*width) });
             let padding = width.saturating_sub(text.width());
             let (before, after) = match column.align {
                 Align::Right => (padding, GAP),
@@ -184,6 +190,15 @@ mod tests {
         assert_eq!(lines(Some(26)), " 7  something l…  an error");
         assert_eq!(lines(Some(20)), " 7  someth…  an err…");
         assert_eq!(lines(Some(4)), " 7");
+    }
+
+    #[test]
+    fn huge_cell_is_whole_where_lines_are_not_cut_and_widens_no_other_line() {
+        let mut table = Table::new(&[("WHAT", Align::Elastic), ("ERROR", Align::Left)]);
+        table.row([&*"x".repeat(100_000), "no"].into_iter().map(Cell::plain).collect());
+        table.row(["short", "no"].into_iter().map(Cell::plain).collect());
+        let widths: Vec<_> = plain(&table.lines(None, 0)).iter().map(|line| line.width()).collect();
+        assert_eq!(widths, [67, 100_004, 64]);
     }
 
     #[test]

@@ -37,7 +37,7 @@ fn sound_store_is_said_to_be_sound() {
 fn what_is_worth_knowing_is_noted() {
     let folder = Folder::new();
     drop(jobs::stuck(&folder.at("jobs.db")));
-    fs::set_permissions(folder.at("jobs.db"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(folder.at("jobs.db"), fs::Permissions::from_mode(0o640)).unwrap();
     assert_snapshot!("notes", sizeless(&folder.run("doctor jobs.db").expect(0).shown()));
 }
 

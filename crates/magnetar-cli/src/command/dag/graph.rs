@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use magnetar::{ChunkId, Filter, Job, JobId, JobState, JobStatus, JobStore, limits};
+use magnetar::{ChunkId, Filter, Job, JobId, JobState, JobStatus, JobStore};
 
 use crate::{label::label, overview::dependencies, span::Span, text::clean};
 
@@ -34,12 +34,12 @@ pub(super) struct Node {
 impl Graph {
     /// Reads the chunks of the spans; none where they are more than `max`. Chunks of other jobs come along where something waits for them.
     pub(super) async fn read(store: &dyn JobStore, job: &Job, spans: &[Span], max: usize) -> Result<Option<Self>> {
-        let Some(chunks) = chunks(store, job.id, spans, max).await? else { return Ok(None) };
-        let mut nodes: Vec<Node> = chunks.iter().map(|chunk| Node::of(chunk, None)).collect();
+        let Some(mut nodes) = nodes(store, job.id, spans, max).await? else { return Ok(None) };
         let mut places: HashMap<_, _> = nodes.iter().enumerate().map(|(place, node)| ((job.id, node.chunk), place)).collect();
         let mut edges = Vec::new();
-        for (place, chunk) in chunks.iter().enumerate() {
-            for (on_job, on) in dependencies(store, job.id, chunk.chunk).await? {
+        let ids: Vec<_> = nodes.iter().map(|node| node.chunk).collect();
+        for (place, id) in ids.into_iter().enumerate() {
+            for (on_job, on) in dependencies(store, job.id, id).await? {
                 let on_place = match places.get(&(on_job, on)) {
                     Some(found) => *found,
                     // One of this job that was not asked for is left out.
@@ -59,14 +59,15 @@ impl Graph {
     }
 }
 
-async fn chunks(store: &dyn JobStore, job: JobId, spans: &[Span], max: usize) -> Result<Option<Vec<JobState>>> {
-    let mut chunks = Vec::new();
+async fn nodes(store: &dyn JobStore, job: JobId, spans: &[Span], max: usize) -> Result<Option<Vec<Node>>> {
+    let mut nodes = Vec::new();
     for span in spans {
         let mut after = span.first.checked_sub(1);
         loop {
-            let page = store.chunks(job, Filter::All, after, PAGE_CHUNKS.min(limits::PAGE_ROWS_MAX)).await?;
-            chunks.extend(page.items.into_iter().filter(|chunk| chunk.chunk <= span.last));
-            if chunks.len() > max {
+            let page = store.chunks(job, Filter::All, after, PAGE_CHUNKS).await?;
+            let chunks = page.items.iter().filter(|chunk| chunk.chunk <= span.last);
+            nodes.extend(chunks.map(|chunk| Node::of(chunk, None)));
+            if nodes.len() > max {
                 return Ok(None);
             }
             match page.next.filter(|next| *next < span.last) {
@@ -75,7 +76,7 @@ async fn chunks(store: &dyn JobStore, job: JobId, spans: &[Span], max: usize) ->
             }
         }
     }
-    Ok(Some(chunks))
+    Ok(Some(nodes))
 }
 
 impl Node {
