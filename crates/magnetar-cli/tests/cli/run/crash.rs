@@ -16,14 +16,11 @@ fn parents(id: u64) -> Vec<u64> {
 
 /// A graph whose commands say when they begin and when they end.
 fn manifest() -> String {
-    (1..=CHUNKS)
-        .map(|id| {
-            format!(
-                "[[chunks]]\nid = {id}\ndepends_on = {:?}\nshell = 'echo $$ >> pids; echo \"begin {id}\" >> log; sleep 0.02; echo \"end {id}\" >> log'\n",
-                parents(id)
-            )
-        })
-        .collect()
+    (1..=CHUNKS).fold(String::new(), |text, id| {
+        let begin = format!("echo $$ >> pids; echo \"begin {id}\" >> log");
+        let shell = format!("{begin}; sleep 0.02; echo \"end {id}\" >> log");
+        text + &format!("[[chunks]]\nid = {id}\ndepends_on = {:?}\nshell = '{shell}'\n", parents(id))
+    })
 }
 
 /// Draws numbers, the same in each run of the test (Marsaglia, "Xorshift RNGs", 2003).

@@ -32,8 +32,8 @@ fn command_runs_once_for_each_file_whatever_it_is_called() {
 
 /// The store that a run of `--each` has made.
 fn store(folder: &Folder) -> String {
-    let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.starts_with("magnetar-") && name.ends_with(".db")).next().unwrap()
+    let mut names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.find(|name| name.strip_suffix(".db").is_some_and(|name| name.starts_with("magnetar-"))).unwrap()
 }
 
 #[test]

@@ -72,7 +72,9 @@ fn supervisor_that_is_killed_takes_its_commands_with_it_and_is_replaced() {
     let run = Running::start(&folder, "run jobs.toml");
     until("the command runs", || folder.pids("pids").len() == 1);
     let first = run.supervisors();
-    first.iter().for_each(|supervisor| kill_process(*supervisor, Signal::KILL).unwrap());
+    for supervisor in &first {
+        kill_process(*supervisor, Signal::KILL).unwrap();
+    }
     let ran = run.end().expect(0);
     assert!(ran.stderr.contains("its supervisor was killed"), "{}", ran.stderr);
     assert!(!folder.pids("pids").into_iter().chain(first).any(lives));

@@ -90,6 +90,7 @@ pub(super) fn until(what: &str, is_so: impl FnMut() -> bool) {
 }
 
 /// Whether something comes true in time.
+#[expect(clippy::disallowed_methods, reason = "another process makes it true, and gives no sign but that")]
 pub(super) fn comes_true(mut is_so: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
