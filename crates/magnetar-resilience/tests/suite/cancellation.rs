@@ -6,14 +6,18 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
-use magnetar_resilience::{ConnectionPool, Pooled, RateLimiter};
+use magnetar_resilience::{
+    Backoff, CircuitBreaker, CircuitState, ConnectionPool, Error, ErrorClass, Jitter, Policy, Pooled, RateLimiter,
+    ResilienceError, Retry, RetryBudget, Verdict,
+};
 
 use crate::{
     lab::{Conn, Lab, Script, assert_whole, settle},
-    support::{SECOND, poll_once},
+    support::{Counter, SECOND, poll_once, polls, touchy},
 };
 
 type Boxed = Pin<Box<dyn Future<Output = ()>>>;
@@ -189,6 +193,59 @@ async fn t28_close_that_is_left_goes_on() {
     poll_and_drop(setting, close, closed).await;
 }
 
+/// A breaker that is ready for its one probe, a limiter, a pool and a budget in one stack.
+struct Stack {
+    world: World,
+    breaker: Arc<CircuitBreaker>,
+    budget: Arc<RetryBudget>,
+    policy: Arc<Policy<ConnectionPool<Conn>>>,
+}
+
+async fn stack() -> Stack {
+    let world = world(Scene { create: Script::After(1), ..Scene::default() }).await;
+    let breaker = Arc::new(CircuitBreaker::builder().config(touchy()).build().unwrap());
+    breaker.try_acquire().unwrap().failure();
+    tokio::time::advance(2 * SECOND).await;
+    let budget = RetryBudget::builder().min_per_second(0).capacity(5).build().unwrap();
+    let retry = Retry::builder(Backoff::fixed(SECOND / 5).jitter(Jitter::None)).budget(Arc::clone(&budget));
+    let limiter = RateLimiter::builder(5, SECOND).burst(1).initial(0).build().unwrap();
+    let policy = Policy::builder().retry(retry).breaker(Arc::clone(&breaker)).limiter(limiter).pool(world.pool.clone()).build();
+    Stack { world, breaker, budget, policy: Arc::new(policy.unwrap()) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn t28_t01_t17_call_through_the_whole_stack_loses_nothing() {
+    let begin = |stack: &Stack| -> Boxed {
+        let policy = Arc::clone(&stack.policy);
+        Box::pin(async move {
+            let attempts = Counter::default();
+            let op = |connection: Pooled<Conn>| {
+                let attempt = attempts.add();
+                async move {
+                    polls(2).await;
+                    drop(connection);
+                    if attempt == 0 { Err(ResilienceError::Permanent("gone".to_owned())) } else { Ok(()) }
+                }
+            };
+            let judge = |result: &Result<(), ResilienceError>| match result {
+                Ok(()) => Verdict::Success,
+                Err(_) => Verdict::failure(ErrorClass::Unsent),
+            };
+            let ended = policy.run(&judge, op).await;
+            assert!(matches!(ended, Err(Error::Inner(_))), "the probe failed, so no other attempt followed: {ended:?}");
+        })
+    };
+    let whole = async |stack: Stack| {
+        if let CircuitState::HalfOpen { in_flight, .. } = stack.breaker.state() {
+            assert_eq!(in_flight, 0, "no probe holds a place");
+        }
+        assert_eq!(stack.budget.balance(), 5, "no retry was made, so none was paid for");
+        assert_nothing_lost(stack.world).await;
+    };
+    let polls = poll_and_drop(stack, begin, whole).await;
+    assert!(polls > 4, "{polls}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn t24_limiter_that_is_left_loses_no_token() {
     let setting = async || {
@@ -204,7 +261,7 @@ async fn t24_limiter_that_is_left_loses_no_token() {
         Box::pin(async move { limiter.acquire().await.unwrap() })
     };
     let keeps_its_rate = async |(limiter, task): (RateLimiter, RefCell<Option<tokio::task::JoinHandle<_>>>)| {
-        let first: Result<(), magnetar_resilience::ResilienceError> = task.take().unwrap().await.unwrap();
+        let first: Result<(), ResilienceError> = task.take().unwrap().await.unwrap();
         assert_eq!((first, limiter.waiters()), (Ok(()), 0));
         let start = tokio::time::Instant::now();
         limiter.acquire().await.unwrap();

@@ -5,12 +5,12 @@ use std::{
     time::Duration,
 };
 
-use magnetar_resilience::{Clock, Error, ManualClock, RateLimiter, Rejection, ResilienceError, Sleep};
+use magnetar_resilience::{Error, ManualClock, RateLimiter, Rejection, ResilienceError};
 use tokio::time::Instant;
 
 use crate::{
     lab::settle,
-    support::{Counter, Log, SECOND, poll_once},
+    support::{Counter, Log, SECOND, Stopped, poll_once},
 };
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -208,20 +208,6 @@ async fn waiters_are_bounded_and_refusals_told() {
     assert_eq!(log.count("RateLimited { limiter: \"limiter\" }"), 1);
     waiter.await.unwrap();
     limiter.acquire().await.unwrap();
-}
-
-/// Time stands still, and its sleeps end at once.
-#[derive(Debug)]
-struct Stopped;
-
-impl Clock for Stopped {
-    fn now(&self) -> Duration {
-        SECOND
-    }
-
-    fn sleep_until(&self, _: Duration) -> Sleep {
-        Box::pin(std::future::ready(()))
-    }
 }
 
 #[tokio::test]

@@ -3,13 +3,13 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use magnetar_resilience::{
-    AcquireError, ConnectionFactory, ConnectionPool, Event, Phase, PoolConfig, PoolStats, Pooled, ResilienceError,
+    AcquireError, ConnectionFactory, ConnectionPool, Event, ManualClock, Phase, PoolConfig, PoolStats, Pooled, ResilienceError,
 };
 use tokio::time::{Instant, sleep};
 
 use crate::{
     lab::{Conn, Lab, Script, assert_whole, settle},
-    support::{Counter, Log, SECOND, poll_once},
+    support::{Counter, Log, SECOND, Stopped, poll_once},
 };
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -217,6 +217,25 @@ fn t33_guard_that_is_dropped_without_a_runtime_is_no_loss() {
     assert_eq!(lab.book().live.len(), 1, "there was nobody to say goodbye, so it was dropped");
     drop(pool);
     assert!(lab.book().live.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn t33_connection_whose_check_was_cut_off_is_closed() {
+    let lab = Lab::default();
+    let pool = lab.pool(1);
+    drop(pool.acquire().await.unwrap());
+    sleep(SECOND).await;
+    lab.book().check = Script::Hangs;
+    let mut checks = Box::pin(pool.acquire());
+    assert!(poll_once(&mut checks).is_pending());
+    drop(checks);
+    settle().await;
+    assert_eq!(lab.ended(), (1, 0), "half a question may be on the wire");
+    let mut checks = Box::pin(pool.release(pool.acquire().await.unwrap()));
+    assert!(poll_once(&mut checks).is_pending());
+    drop(checks);
+    settle().await;
+    assert_eq!((lab.ended(), pool.snapshot().closed.discarded), ((2, 0), 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -585,8 +604,15 @@ async fn unhealthy_connection_is_not_lent_again() {
     assert_eq!(pool.acquire().await.unwrap().id, 2);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_tasks_with_random_aborts_lose_nothing() {
+#[test]
+fn t28_many_tasks_with_random_aborts_lose_nothing() {
+    for threads in [2, 16] {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().unwrap();
+        runtime.block_on(many_tasks_with_random_aborts());
+    }
+}
+
+async fn many_tasks_with_random_aborts() {
     let lab = Lab::default();
     lab.book().create = Script::After(2);
     let pool = lab.pool(8);
@@ -623,6 +649,23 @@ async fn many_tasks_with_random_aborts_lose_nothing() {
         }
     }
     assert_whole(&pool, &lab).await;
+}
+
+#[tokio::test]
+async fn under_a_clock_that_stands_still_only_who_waits_for_time_waits() {
+    let lab = Lab::default();
+    let pool = lab.builder(1).clock(Arc::new(ManualClock::new())).build().unwrap();
+    let guard = pool.acquire().await.unwrap();
+    let mut waits = Box::pin(pool.acquire());
+    assert!(poll_once(&mut waits).is_pending());
+    drop(guard);
+    drop(waits.await.unwrap());
+    assert_whole(&pool, &lab).await;
+    // A clock whose sleeps end at once ends every wait at once, that for a dial too.
+    let pool = lab.builder(1).clock(Arc::new(Stopped)).build().unwrap();
+    assert_eq!(pool.acquire().await.unwrap_err(), ResilienceError::Timeout(10 * SECOND));
+    settle().await;
+    drop(pool.acquire().await.unwrap());
 }
 
 /// The plain constructors take every kind of `Arc`.

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use magnetar_resilience::{CircuitBreakerConfig, Event, Observer, ResilienceError};
+use magnetar_resilience::{CircuitBreakerConfig, Clock, Event, Observer, ResilienceError, Sleep};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
@@ -61,6 +61,20 @@ impl Log {
 impl Observer for Log {
     fn observe(&self, event: &Event<'_>) {
         self.0.lock().unwrap().push(format!("{event:?}"));
+    }
+}
+
+/// Time stands still, and its sleeps end at once.
+#[derive(Debug)]
+pub(crate) struct Stopped;
+
+impl Clock for Stopped {
+    fn now(&self) -> Duration {
+        SECOND
+    }
+
+    fn sleep_until(&self, _: Duration) -> Sleep {
+        Box::pin(future::ready(()))
     }
 }
 
