@@ -67,7 +67,7 @@ struct Shared {
     programs: RefCell<Programs>,
     /// Where what is left of an output is read into.
     buffer: RefCell<Vec<u8>>,
-    /// What tells this supervisor's descendants from all others: see [`attempt::marker`].
+    /// What tells this supervisor's descendants from all others: see `attempt::marker`.
     name: String,
     reports: mpsc::UnboundedSender<Report>,
     /// Notified when a command has ended.
