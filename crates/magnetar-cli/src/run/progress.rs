@@ -51,7 +51,7 @@ impl Progress {
             ProgressMode::None => Face::Nothing,
             ProgressMode::Plain => Face::Plain(Plain::default()),
             ProgressMode::Auto if is_dumb || !std::io::stderr().is_terminal() => Face::Plain(Plain::default()),
-            ProgressMode::Auto | ProgressMode::Bar => Face::Bar(Bar::new(&stats)),
+            ProgressMode::Auto | ProgressMode::Bar => Face::Bar(Bar::new()),
         };
         let progress = Self(Arc::new(Inner { tally: Mutex::new(Tally::new(stats, now())), face }));
         progress.show();
