@@ -13,7 +13,7 @@ mod stats;
 mod upkeep;
 mod wait;
 
-use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
+use std::{fmt, future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
 pub(crate) use self::guard::Watch;
 use self::shared::Shared;
@@ -73,14 +73,12 @@ use crate::{deadline, error::ResilienceError};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct ConnectionPool<T: Send + 'static> {
     shared: Arc<Shared<T>>,
     last: Arc<Last<T>>,
 }
 
 /// What ends with the last handle.
-#[derive(Debug)]
 struct Last<T: Send + 'static>(Arc<Shared<T>>);
 
 impl<T: Send + 'static> ConnectionPool<T> {
@@ -169,6 +167,12 @@ impl<T: Send + 'static> ConnectionPool<T> {
 impl<T: Send + 'static> Clone for ConnectionPool<T> {
     fn clone(&self) -> Self {
         Self { shared: Arc::clone(&self.shared), last: Arc::clone(&self.last) }
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for ConnectionPool<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.fmt(f)
     }
 }
 

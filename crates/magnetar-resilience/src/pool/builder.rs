@@ -17,7 +17,6 @@ use crate::{
 };
 
 /// The settings of a [`ConnectionPool`].
-#[derive(Clone)]
 pub struct PoolBuilder<T: Send + 'static> {
     factory: Arc<dyn ConnectionFactory<T>>,
     name: Arc<str>,

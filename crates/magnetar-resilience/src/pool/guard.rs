@@ -159,8 +159,9 @@ impl<T: Send + 'static> Drop for Pooled<T> {
     }
 }
 
-impl<T: Send + fmt::Debug + 'static> fmt::Debug for Pooled<T> {
+/// Without the connection itself, which may know a password and need not be `Debug`.
+impl<T: Send + 'static> fmt::Debug for Pooled<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Pooled").field(&self.connection().value).finish()
+        f.debug_struct("Pooled").field("pool", &self.shared.name).field("is_dirty", &self.is_dirty).finish_non_exhaustive()
     }
 }

@@ -107,6 +107,14 @@ async fn breaker_round_pool_round_limiter() {
     breaker.reset().await;
 }
 
+#[tokio::test]
+async fn debug_shows_nothing_of_a_connection_which_need_not_be_debug() {
+    let pool = ConnectionPool::new_default(Arc::new(Sessions::default()));
+    let session = pool.acquire().await.unwrap();
+    let shown = format!("{pool:?} {session:?}");
+    assert!(shown.contains("Pooled") && shown.contains("active: 1") && !shown.contains("Session"), "{shown}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn limiter_round_pool_round_breaker_in_a_task() {
     let breaker = Arc::new(CircuitBreaker::new_default());
