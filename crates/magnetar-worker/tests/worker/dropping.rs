@@ -104,28 +104,37 @@ fn run_that_is_dropped_at_any_await_leaves_no_chunk_in_processing() {
 
 #[test]
 fn outcome_of_a_handler_that_was_over_is_written_though_the_run_is_dropped() {
-    paused().block_on(async {
-        let rig = Rig::new();
-        job(&rig.inner(), 1, chunks(4)).await;
-        let worker = Worker::builder(rig.store()).concurrency(4);
-        let work = |attempt: Attempt| async move {
-            if attempt.chunk().chunk == 4 {
-                sleep(Duration::from_hours(1)).await;
+    for is_seen_by_the_run in [true, false] {
+        paused().block_on(async {
+            let rig = Rig::new();
+            job(&rig.inner(), 2, chunks(4)).await;
+            let worker = Worker::builder(rig.store()).concurrency(4);
+            let work = |attempt: Attempt| async move {
+                match attempt.chunk().chunk {
+                    3 => return Err("no"),
+                    4 => sleep(Duration::from_hours(1)).await,
+                    _ => {}
+                }
+                Ok(Completion::new("done"))
+            };
+            let mut run = Box::pin(worker.run(JOB, work));
+            // The claim; then handlers end while no commit comes through.
+            assert!(poll_once(run.as_mut()).await.is_none());
+            rig.freeze(true);
+            sleep(Duration::from_millis(1)).await;
+            if is_seen_by_the_run {
+                assert!(poll_once(run.as_mut()).await.is_none());
             }
-            Ok::<_, String>(Completion::new("done"))
-        };
-        let mut run = Box::pin(worker.run(JOB, work));
-        // The claim; then handlers end while commits do not come through, and only one of their ends is seen by the run.
-        assert!(poll_once(run.as_mut()).await.is_none());
-        rig.freeze(true);
-        sleep(Duration::from_millis(1)).await;
-        assert!(poll_once(run.as_mut()).await.is_none());
-        drop(run);
-        rig.freeze(false);
-        nothing_in_processing(&rig.inner()).await;
-        let stats = rig.inner().get_stats(JOB).await.unwrap();
-        assert_eq!((stats.done, stats.pending), (3, 1));
-    });
+            drop(run);
+            rig.freeze(false);
+            nothing_in_processing(&rig.inner()).await;
+            let stats = rig.inner().get_stats(JOB).await.unwrap();
+            assert_eq!((stats.done, stats.pending), (2, 2));
+            for (id, fails) in [(3, 1), (4, 0)] {
+                assert_eq!(rig.inner().get_chunk(JOB, id).await.unwrap().unwrap().fails, fails, "chunk {id}");
+            }
+        });
+    }
 }
 
 #[tokio::test(start_paused = true)]
