@@ -207,6 +207,24 @@ async fn serving_worker_takes_what_comes_in_any_of_its_jobs_until_it_is_drained(
 }
 
 #[tokio::test(start_paused = true)]
+async fn chunk_that_comes_while_an_empty_claim_is_on_its_way_back_is_taken_at_once() {
+    let rig = Rig::new();
+    let store = rig.inner();
+    job(&store, 1, Vec::new()).await;
+    rig.delay_answers(Duration::from_millis(100));
+    let cancellation = Cancellation::new();
+    let worker = Worker::builder(rig.store()).cancellation(cancellation.clone()).poll_interval(Duration::from_hours(1));
+    let serve = tokio::spawn(async move { worker.serve([JOB], |_: Attempt| async { Ok::<_, String>(()) }).await });
+    sleep(Duration::from_millis(50)).await;
+    store.insert(JOB, chunks(1)).await.unwrap();
+    let begin = Instant::now();
+    until(async || store.get_stats(JOB).await.unwrap().is_complete()).await;
+    assert!(begin.elapsed() < Duration::from_millis(400), "{:?}", begin.elapsed());
+    cancellation.drain();
+    serve.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_workers_share_a_job_and_both_see_its_end() {
     let store = memory();
     job(&store, 1, chunks(100)).await;

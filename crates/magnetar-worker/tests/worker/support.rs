@@ -50,6 +50,8 @@ pub(crate) struct Rig {
     busy_once_in: AtomicUsize,
     /// How long a commit takes.
     delay: Mutex<Duration>,
+    /// How long an answer takes, once it is committed.
+    answer_delay: Mutex<Duration>,
     /// Submits wait while this is true.
     is_frozen: watch::Sender<bool>,
     has_hints: AtomicBool,
@@ -73,6 +75,7 @@ impl Rig {
             asked: AtomicUsize::new(0),
             busy_once_in: AtomicUsize::new(usize::MAX),
             delay: Mutex::default(),
+            answer_delay: Mutex::default(),
             is_frozen: watch::Sender::new(false),
             has_hints: AtomicBool::new(true),
             submits: Mutex::default(),
@@ -108,6 +111,11 @@ impl Rig {
     /// Commits take so long from now on.
     pub(crate) fn delay(&self, delay: Duration) {
         *locked(&self.delay) = delay;
+    }
+
+    /// Answers are on their way for so long from now on. Nobody who waits for one may be dropped.
+    pub(crate) fn delay_answers(&self, delay: Duration) {
+        *locked(&self.answer_delay) = delay;
     }
 
     /// Submits wait, or go on.
@@ -147,7 +155,12 @@ impl JobStore for Rig {
             return Err(Error::new(kind, "planted"));
         }
         locked(&self.submits).push(groups.clone());
-        self.store.submit(groups).await
+        let answers = self.store.submit(groups).await;
+        let delay = *locked(&self.answer_delay);
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
+        answers
     }
 
     async fn read(&self, query: Query) -> Result<Answer> {

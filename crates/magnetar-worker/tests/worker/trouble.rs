@@ -50,6 +50,27 @@ async fn every_submit_may_fail_once_and_all_is_done_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn claim_and_check_that_met_a_busy_store_go_again_shortly() {
+    let rig = Rig::new();
+    job(&rig.inner(), 1, chunks(1)).await;
+    rig.fail_next([ErrorKind::Busy]);
+    let (worker, events) = listened(Worker::builder(rig.store()).poll_interval(Duration::from_hours(1)));
+    let hang = |_: Attempt| async {
+        sleep(Duration::from_hours(1)).await;
+        Ok::<_, String>(())
+    };
+    let begin = Instant::now();
+    let run = tokio::spawn(async move { worker.run(JOB, hang).await });
+    until(async || events.len() == 2).await;
+    assert!(begin.elapsed() < Duration::from_millis(20), "{:?}", begin.elapsed());
+    rig.inner().mark_status(JOB, 1, JobStatus::Cancelled, None).await.unwrap();
+    rig.fail_next([ErrorKind::Busy]);
+    // The first check is at ten seconds, the next would be at twenty.
+    run.await.unwrap().unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(11), "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn store_that_stays_in_trouble_ends_the_run_with_its_error_and_then_gets_what_was_done() {
     let rig = Rig::new();
     job(&rig.inner(), 1, chunks(2)).await;
