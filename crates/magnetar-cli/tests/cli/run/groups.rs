@@ -3,18 +3,27 @@
 use super::support::lives;
 use crate::support::Folder;
 
-/// Runs one chunk with this line.
+/// Runs a chunk with this line, and behind it one that notes which of the processes in `pids` live.
 fn run(keys: &str, shell: &str, code: i32) -> (Folder, String) {
     let folder = Folder::new();
-    folder.write("jobs.toml", &format!("[[chunks]]\nid = 1\nretries = 0\n{keys}shell = '''{shell}'''\n"));
+    let look = "for pid in $(cat pids); do kill -0 $pid && echo $pid >> alive; done; true";
+    folder.write(
+        "jobs.toml",
+        &format!(
+            "on_failure = \"run\"\n[[chunks]]\nid = 1\nretries = 0\n{keys}shell = '''{shell}'''\n\
+             [[chunks]]\nid = 2\ndepends_on = [1]\nshell = '{look}'\n"
+        ),
+    );
     let stdout = folder.run("run jobs.toml --progress none").expect(code).stdout;
     (folder, stdout)
 }
 
+/// Expects that so many processes were started, and that none of them outlived its command.
 #[track_caller]
 fn expect_dead(folder: &Folder, count: usize) {
     let pids = folder.pids("pids");
     assert_eq!(pids.len(), count);
+    assert_eq!(folder.read("alive"), "");
     assert!(!pids.into_iter().any(lives));
 }
 
@@ -82,5 +91,5 @@ fn daemon_without_its_environment_ends_with_the_run() {
     );
     folder.run("run jobs.toml").expect(0);
     assert_eq!(folder.read("log"), "alive\n");
-    expect_dead(&folder, 1);
+    assert!(!folder.pids("pids").into_iter().any(lives));
 }
