@@ -316,7 +316,8 @@ fn claim_that_comes_while_a_transaction_is_prepared_finds_what_was_lost_since_it
         let (say_begun, has_begun) = channel();
         let (go_on, gone_on) = channel();
         *survivor.pause.lock().unwrap() = Some((say_begun, gone_on));
-        // Its own upkeep is done in the transaction of this claim, before the other handle goes.
+        // Upkeep is done before the other handle goes: in the transaction of this claim, or in one that the writer began on
+        // its own and that this claim came into.
         let mut first = store.claim_pending(1);
         assert!(poll_once(&mut first).await.is_none());
         has_begun.recv().unwrap();
@@ -325,8 +326,8 @@ fn claim_that_comes_while_a_transaction_is_prepared_finds_what_was_lost_since_it
         assert!(poll_once(&mut late).await.is_none());
         go_on.send(()).unwrap();
         let (first, late) = zip(first, late).await;
-        assert!(first.unwrap().is_none(), "its holder was alive");
-        assert_eq!(late.unwrap().expect("its holder is gone").chunk, 1);
+        let found: Vec<_> = [first.unwrap(), late.unwrap()].into_iter().flatten().map(|claimed| claimed.chunk).collect();
+        assert_eq!(found, [1], "the holder went before the last of them was answered");
     });
 }
 
