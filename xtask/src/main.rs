@@ -18,7 +18,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::suite::Missing;
+use crate::{run::Step, suite::Missing};
 
 const USAGE: &str = "\
 usage: cargo xtask <command>
@@ -32,6 +32,9 @@ usage: cargo xtask <command>
   ci                lint, then test --require
   bench [filter]    run the benchmarks whose names match a regular expression, with the disk's flushes and with flushes that
                     cost 100 us and 1 ms, and print the ratios; some minutes each, several hours for all
+  crash [--minutes N] [--rig NAME] [--seed N]
+                    kill, cut the power, break the disk and flip bits for N minutes (1 unless told), and print the counts;
+                    a failure prints the seed that replays it
   help              print this
 ";
 
@@ -45,6 +48,7 @@ enum Command {
     Test(Missing),
     Ci,
     Bench(Option<String>),
+    Crash(Vec<String>),
     Help,
 }
 
@@ -78,6 +82,7 @@ fn parse(args: &[&str]) -> Result<Command, String> {
         ["ci"] => Ok(Command::Ci),
         ["bench"] => Ok(Command::Bench(None)),
         ["bench", filter] if !filter.starts_with('-') => Ok(Command::Bench(Some((*filter).to_owned()))),
+        ["crash", options @ ..] => Ok(Command::Crash(options.iter().map(|&option| option.to_owned()).collect())),
         [command @ ("layers" | "sources" | "demo" | "lint" | "test" | "ci" | "bench"), rest @ ..] => {
             Err(format!("`{command}` does not take `{}`", rest.join(" ")))
         }
@@ -95,12 +100,20 @@ fn run(command: &Command) -> Result<()> {
         Command::Lint => lint::check(),
         Command::Test(missing) => suite::run(*missing),
         Command::Ci => lint::check().and_then(|()| suite::run(Missing::Fails)),
+        Command::Crash(options) => crash(options),
         Command::Bench(filter) => bench::run(filter.as_deref()),
         Command::Help => {
             print!("{USAGE}");
             Ok(())
         }
     }
+}
+
+/// The rigs say themselves what they take.
+fn crash(options: &[String]) -> Result<()> {
+    let program = ["run", "--profile", "rig", "--package", "magnetar-torture", "--"];
+    let args: Vec<&str> = program.into_iter().chain(options.iter().map(String::as_str)).collect();
+    Step::cargo("crash", &args).run()
 }
 
 /// The root of the workspace: cargo tells where this package is, and it is one folder below.
@@ -116,7 +129,7 @@ mod tests {
 
     #[test]
     fn each_command_is_understood() {
-        let cases: [(&[&str], Command); 12] = [
+        let cases: [(&[&str], Command); 13] = [
             (&[], Command::Help),
             (&["help"], Command::Help),
             (&["test", "--help"], Command::Help),
@@ -128,6 +141,7 @@ mod tests {
             (&["test", "--require"], Command::Test(Missing::Fails)),
             (&["ci"], Command::Ci),
             (&["bench"], Command::Bench(None)),
+            (&["crash", "--minutes", "9"], Command::Crash(vec!["--minutes".to_owned(), "9".to_owned()])),
             (&["bench", "claim"], Command::Bench(Some("claim".to_owned()))),
         ];
         for (args, command) in cases {
@@ -137,7 +151,9 @@ mod tests {
 
     #[test]
     fn each_command_stands_in_the_usage() {
-        for command in ["layers", "sources", "demo", "lint", "test [--require]", "ci", "bench [filter]", "help"] {
+        for command in
+            ["layers", "sources", "demo", "lint", "test [--require]", "ci", "bench [filter]", "crash [--minutes N]", "help"]
+        {
             assert!(USAGE.lines().any(|line| line.starts_with(&format!("  {command} "))), "{command}");
         }
     }

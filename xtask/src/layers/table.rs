@@ -35,6 +35,7 @@ const WORKER: &str = "magnetar-worker";
 const FACADE: &str = "magnetar";
 const CLI: &str = "magnetar-cli";
 const TESTKIT: &str = "magnetar-testkit";
+const TORTURE: &str = "magnetar-torture";
 const BENCH: &str = "magnetar-bench";
 const XTASK: &str = "xtask";
 
@@ -59,6 +60,12 @@ pub(super) const LAYERS: &[Layer] = &[
     layer(FACADE, BELOW_THE_FACADE, &[TESTKIT], "the facade uses what is below it: neither the command line nor the tools"),
     layer(CLI, BELOW_THE_CLI, &[TESTKIT], "the command line uses the facade and what is below it, never the tools"),
     layer(TESTKIT, &[CORE, EMBEDDED], &[MEMORY], "the testkit knows the trait and the engine, and its tests one backend: memory"),
+    layer(
+        TORTURE,
+        &[CORE, EMBEDDED, MEMORY, SQLITE, REDB],
+        &[TESTKIT],
+        "the rigs break the stores, and know nothing of what is built on them",
+    ),
     layer(BENCH, BELOW_THE_CLI, &[TESTKIT], "the benches use the libraries, never the command line"),
     layer(XTASK, &[], &[], "xtask uses no crate of the workspace"),
 ];
@@ -67,6 +74,7 @@ pub(super) const LAYERS: &[Layer] = &[
 pub(super) const NEVER_USED: &[(&str, &str)] = &[
     (TESTKIT, "the testkit is only ever a dev-dependency"),
     (CLI, "nothing is built on the command line"),
+    (TORTURE, "nothing is built on the rigs"),
     (BENCH, "nothing is built on the benches"),
     (XTASK, "nothing is built on xtask"),
 ];

@@ -1,0 +1,10 @@
+//! Rigs that hold Magnetar's promises against what kills, power cuts, broken disks and rot leave behind.
+//!
+//! A [`Rig`] plays one round from one seed: it works on a store, lets the fault happen, opens what is left, and checks
+//! everything that was promised. The tests of this crate play each rig until it has counted what it must; `cargo xtask crash`
+//! plays them for as long as told. Each rig has a control with a flaw built in, which must fail: a rig that lets it pass
+//! proves nothing.
+
+mod rig;
+
+pub use crate::rig::{Counts, Failure, Rig, play, replay, rigs};
