@@ -17,6 +17,9 @@ pub use magnetar_redb::RedbStore;
 #[cfg(feature = "resilience")]
 #[doc(no_inline)]
 pub use magnetar_resilience as resilience;
+#[cfg(feature = "s3-integration")]
+#[doc(no_inline)]
+pub use magnetar_s3 as s3;
 #[cfg(feature = "sqlite")]
 pub use magnetar_sqlite::SqliteStore;
 #[cfg(feature = "worker")]

@@ -23,6 +23,7 @@ const fn layer(
 
 const CORE: &str = "magnetar-core";
 const RESILIENCE: &str = "magnetar-resilience";
+const S3: &str = "magnetar-s3";
 const EMBEDDED: &str = "magnetar-embedded";
 const MEMORY: &str = "magnetar-memory";
 const SQLITE: &str = "magnetar-sqlite";
@@ -40,14 +41,16 @@ const BENCH: &str = "magnetar-bench";
 const XTASK: &str = "xtask";
 
 const BACKEND: &str = "a backend uses the engine and the core, never another backend";
-const BELOW_THE_FACADE: &[&str] = &[CORE, RESILIENCE, EMBEDDED, MEMORY, SQLITE, REDB, POSTGRES, STATE, CHECKPOINT, REDIS, WORKER];
+const BELOW_THE_FACADE: &[&str] =
+    &[CORE, RESILIENCE, S3, EMBEDDED, MEMORY, SQLITE, REDB, POSTGRES, STATE, CHECKPOINT, REDIS, WORKER];
 const BELOW_THE_CLI: &[&str] =
-    &[CORE, RESILIENCE, EMBEDDED, MEMORY, SQLITE, REDB, POSTGRES, STATE, CHECKPOINT, REDIS, WORKER, FACADE];
+    &[CORE, RESILIENCE, S3, EMBEDDED, MEMORY, SQLITE, REDB, POSTGRES, STATE, CHECKPOINT, REDIS, WORKER, FACADE];
 
 /// Every crate of the workspace. One that is not here is refused.
 pub(super) const LAYERS: &[Layer] = &[
     layer(CORE, &[], &[], "the core uses no crate of the workspace"),
     layer(RESILIENCE, &[], &[], "resilience uses no crate of the workspace"),
+    layer(S3, &[RESILIENCE], &[], "S3 uses resilience alone"),
     layer(EMBEDDED, &[CORE], &[TESTKIT, MEMORY], "the engine uses the core alone, and its tests one backend: memory"),
     layer(MEMORY, &[CORE, EMBEDDED], &[TESTKIT], BACKEND),
     layer(SQLITE, &[CORE, EMBEDDED], &[TESTKIT], BACKEND),
