@@ -1,10 +1,12 @@
 //! A pool of connections: no slot is ever lost, whoever goes away, panics or fails.
 
 mod acquire;
+mod book;
 mod builder;
 mod config;
 mod factory;
 mod guard;
+mod queue;
 mod roster;
 #[cfg(test)]
 mod roster_model;

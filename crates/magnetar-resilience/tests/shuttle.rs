@@ -5,6 +5,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(dead_code, reason = "each file is whole, and not all of it is used here")]
 
+#[path = "../src/pool/book.rs"]
+mod book;
+#[path = "../src/pool/queue.rs"]
+mod queue;
 #[path = "../src/pool/roster.rs"]
 mod roster;
 #[path = "../src/pool/wait.rs"]
@@ -20,7 +24,9 @@ use std::time::Duration;
 use shuttle::{future::block_on, sync::Arc, thread};
 
 use self::{
-    roster::{Census, Entered, Roster, Step},
+    book::Census,
+    queue::Step,
+    roster::{Entered, Roster},
     wait::Wait,
 };
 
@@ -31,7 +37,7 @@ type Pool = Roster<u32, &'static str>;
 /// Borrows a connection: an idle one, or one that is waited for. A dial that is to be started ends at once, and fails where told.
 fn acquire(pool: &Pool, dial_fails: bool) -> Result<u32, &'static str> {
     let number = match pool.enter() {
-        Entered::Idle(idle) => return Ok(idle.connection),
+        Entered::Idle { idle, .. } => return Ok(idle.connection),
         Entered::Queued(number) => number,
         Entered::Full { .. } => return Err("full"),
         Entered::Closed => return Err("closed"),
@@ -69,7 +75,7 @@ fn bury(pool: &Pool, _connection: u32) {
 /// Comes, looks once what there is, and goes.
 fn come_and_go(pool: &Pool) {
     match pool.enter() {
-        Entered::Idle(idle) => give(pool, idle.connection),
+        Entered::Idle { idle, .. } => give(pool, idle.connection),
         Entered::Queued(number) => drop(Wait::new(pool, number, |orphan| give(pool, orphan))),
         Entered::Full { .. } | Entered::Closed => {}
     }

@@ -3,8 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    book::Idle,
     guard::Pooled,
-    roster::{Entered, Idle, Step},
+    queue::Step,
+    roster::Entered,
     shared::{Connection, Shared},
     wait::Wait,
 };
@@ -93,43 +95,46 @@ impl Span {
 impl<T: Send + 'static> Shared<T> {
     /// Hands out a connection. Whoever drops this at any point loses nothing: what it holds goes back or is closed.
     pub(super) async fn acquire(self: &Arc<Self>, limit: Duration) -> Result<Pooled<T>, AcquireError> {
-        let started = self.clock.now();
-        let span = Span { started, limit };
-        let mut now = started;
-        let guard = loop {
-            let idle = match self.roster.enter() {
-                Entered::Idle(idle) => idle,
-                Entered::Queued(number) => break self.wait(number, span).await?,
+        let span = Span { started: self.clock.now(), limit };
+        let mut now = span.started;
+        loop {
+            let (idle, left) = match self.roster.enter() {
+                Entered::Idle { idle, left } => (idle, left),
+                Entered::Queued(number) => return Ok(self.handed_out(self.wait(number, span).await?, span, self.clock.now())),
                 Entered::Full { waiters } => return Err(AcquireError::Exhausted { waiters }),
                 Entered::Closed => return Err(AcquireError::Closed),
             };
-            if let Some(reason) = self.expired(&idle, now) {
+            if let Some(reason) = self.expired(&idle, left, now) {
                 self.dispose(idle.connection, reason);
                 continue;
             }
             if now.saturating_sub(idle.since) < self.check_after {
-                break Pooled::new(Arc::clone(self), idle.connection);
+                return Ok(self.handed_out(Pooled::new(Arc::clone(self), idle.connection), span, now));
             }
-            if let Some(guard) = self.checked(idle, now, span).await {
-                break guard;
-            }
+            let checked = self.checked(idle, now, span).await;
             now = self.clock.now();
+            if let Some(guard) = checked {
+                return Ok(self.handed_out(guard, span, now));
+            }
             if now >= span.ends() {
                 return Err(span.timeout(Phase::Check, None));
             }
-        };
-        self.observers.tell(&Event::Acquired { pool: &self.name, waited: now.saturating_sub(started) });
-        Ok(guard)
+        }
+    }
+
+    fn handed_out(&self, guard: Pooled<T>, span: Span, now: Duration) -> Pooled<T> {
+        self.observers.tell(&Event::Acquired { pool: &self.name, waited: now.saturating_sub(span.started) });
+        guard
     }
 
     /// Waits in the queue, and starts the dial that it is told to start. What comes was just used or just made, and needs no check.
     async fn wait(self: &Arc<Self>, number: u64, span: Span) -> Result<Pooled<T>, AcquireError> {
-        self.look_after();
         let mut wait = Wait::new(&self.roster, number, |connection: Connection<T>| self.give_back(connection));
+        self.look_after();
         let steps = async {
             loop {
                 match wait.next().await {
-                    Step::Dial(number) => self.dial(number),
+                    Step::Dial(number) => drop(self.dial(number)),
                     end => break end,
                 }
             }
@@ -146,14 +151,16 @@ impl<T: Send + 'static> Shared<T> {
     }
 
     /// The connection, if it is healthy. If not, it and those that were idle since before the check are closed: what ended
-    /// one connection, as the restart of a server, has mostly ended all.
+    /// one connection, as the restart of a server, has mostly ended all. A check that is cut off because the caller cannot wait
+    /// says nothing of the others.
     async fn checked(self: &Arc<Self>, idle: Idle<Connection<T>>, now: Duration, span: Span) -> Option<Pooled<T>> {
         let mut guard = Pooled::new(Arc::clone(self), idle.connection);
-        let ends = span.ends().min(now.saturating_add(self.check_timeout));
-        if guard.is_healthy(ends).await {
-            return Some(guard);
+        let ends = now.saturating_add(self.check_timeout);
+        match guard.is_healthy(ends.min(span.ends())).await {
+            Some(true) => return Some(guard),
+            None if span.ends() < ends => return None,
+            Some(false) | None => drop(guard.close(ClosedReason::Unhealthy)),
         }
-        drop(guard.close(ClosedReason::Unhealthy));
         let unhealthy = ClosedReason::Unhealthy as usize;
         for (connection, _) in self.roster.sweep(|idle, _| (idle.since <= now).then_some(unhealthy)) {
             self.bury(connection, ClosedReason::Unhealthy);

@@ -62,7 +62,8 @@ impl<T: Send + 'static> PoolBuilder<T> {
         self
     }
 
-    /// How many may wait for a connection at a time; who comes then is told that the pool is exhausted. 16,384 unless told otherwise.
+    /// How many may wait for a connection of others at a time; who comes then is told that the pool is exhausted. Those who dial, because
+    /// there is room, are not among them. 16,384 unless told otherwise; with none nobody waits for others.
     #[must_use]
     pub fn max_waiters(mut self, waiters: usize) -> Self {
         self.max_waiters = waiters;

@@ -91,14 +91,15 @@ impl<T: Send + 'static> Pooled<T> {
         self.shared.clock.now().saturating_sub(self.connection().created)
     }
 
-    /// Asks the factory. A check that is cut off or panics leaves the guard dirty: half an exchange is on the wire.
-    pub(super) async fn is_healthy(&mut self, ends: Duration) -> bool {
+    /// Asks the factory; none where it has not answered by then. A check that is cut off or panics leaves the guard dirty: half an
+    /// exchange is on the wire.
+    pub(super) async fn is_healthy(&mut self, ends: Duration) -> Option<bool> {
         let was_dirty = self.is_dirty;
         self.is_dirty = true;
         let check = self.shared.factory.is_healthy(&self.connection().value);
-        let Some(is_healthy) = deadline::until(&*self.shared.clock, Some(ends), check).await else { return false };
+        let is_healthy = deadline::until(&*self.shared.clock, Some(ends), check).await?;
         self.is_dirty = was_dirty;
-        is_healthy
+        Some(is_healthy)
     }
 
     /// Checks the connection and gives it back, or closes it if it is unhealthy or was marked dirty.
@@ -106,7 +107,7 @@ impl<T: Send + 'static> Pooled<T> {
         let ends = self.shared.clock.now().saturating_add(self.shared.check_timeout);
         let reason = if self.is_dirty {
             ClosedReason::Discarded
-        } else if self.is_healthy(ends).await {
+        } else if self.is_healthy(ends).await == Some(true) {
             return;
         } else {
             ClosedReason::Unhealthy

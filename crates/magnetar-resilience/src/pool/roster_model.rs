@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, task::Waker, time::Duration};
 
 use proptest::prelude::*;
 
-use super::roster::{Entered, Roster, Step};
+use super::{
+    queue::Step,
+    roster::{Entered, Roster},
+};
 
 const REASON: usize = 3;
 
@@ -95,12 +98,15 @@ fn borrowers(roster: &Roster<u32, u8>, model: &mut Model, command: Command) -> R
     match command {
         Command::Enter => match roster.enter() {
             Entered::Closed => prop_assert!(model.is_closed),
-            Entered::Idle(idle) => {
+            Entered::Idle { idle, .. } => {
                 prop_assert_eq!(model.idle.pop(), Some(idle.connection), "the one that was used last");
                 model.lent.push(idle.connection);
             }
             Entered::Full { waiters } => {
-                prop_assert!(model.idle.is_empty() && waiters == model.queue.len() && waiters == model.max_waiters);
+                prop_assert!(model.idle.is_empty() && waiters == model.queue.len() && waiters >= model.max_waiters);
+                let census = roster.census();
+                let size = census.idle + census.active + census.dialling + census.closing;
+                prop_assert_eq!(size, model.max_size, "there is no room to dial");
             }
             Entered::Queued(number) => {
                 prop_assert!(model.idle.is_empty() && !model.is_closed, "nobody waits while one is idle");

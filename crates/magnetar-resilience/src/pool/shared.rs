@@ -11,12 +11,7 @@ use tokio::{
     task::{AbortHandle, JoinHandle},
 };
 
-use super::{
-    config::PoolConfig,
-    factory::ConnectionFactory,
-    roster::{Idle, Roster},
-    upkeep,
-};
+use super::{book::Idle, config::PoolConfig, factory::ConnectionFactory, roster::Roster, upkeep};
 use crate::{
     clock::Clock,
     deadline,
@@ -61,18 +56,14 @@ impl<T> Connection<T> {
 }
 
 impl<T: Send + 'static> Shared<T> {
-    /// Makes the connection of a dial in a task of its own.
-    pub(super) fn dial(self: &Arc<Self>, number: u64) {
+    /// Makes the connection of a dial in a task of its own, which hands it to who waits or keeps it, and tells whether there is one.
+    pub(super) fn dial(self: &Arc<Self>, number: u64) -> Option<JoinHandle<bool>> {
         let dial = Dial { shared: Arc::clone(self), number, is_over: false };
-        match self.runtime() {
-            Some(runtime) => drop(runtime.spawn(dial.run())),
-            None => dial.failed(ResilienceError::ConnectionCreation("there is no tokio runtime to dial in".to_owned())),
-        }
-    }
-
-    /// Makes the connection of a dial, and hands it to who waits or keeps it. Whether there is one.
-    pub(super) async fn dial_here(self: &Arc<Self>, number: u64) -> bool {
-        Dial { shared: Arc::clone(self), number, is_over: false }.run().await
+        let Some(runtime) = self.runtime() else {
+            dial.failed(ResilienceError::ConnectionCreation("there is no tokio runtime to dial in".to_owned()));
+            return None;
+        };
+        Some(runtime.spawn(dial.run()))
     }
 
     /// A connection that was handed out comes back.
@@ -93,24 +84,18 @@ impl<T: Send + 'static> Shared<T> {
 
     /// Closes a connection whose place is marked as closing.
     pub(super) fn bury(self: &Arc<Self>, connection: Connection<T>, reason: ClosedReason) -> Option<JoinHandle<()>> {
-        let grave = Grave(Arc::clone(self));
+        let grave = Grave { connection, place: Place(Arc::clone(self)) };
         self.observers.tell(&Event::Closed { pool: &self.name, reason });
-        let runtime = self.runtime()?;
-        Some(runtime.spawn(async move {
-            let shared = &grave.0;
-            let ends = shared.clock.now().saturating_add(shared.close_timeout);
-            // One that takes too long was dropped along with its farewell.
-            let _closed = deadline::until(&*shared.clock, Some(ends), shared.factory.close(connection.value)).await;
-        }))
+        Some(self.runtime()?.spawn(grave.close()))
     }
 
-    /// Why an idle connection is not to be used any more.
-    pub(super) fn expired(&self, idle: &Idle<Connection<T>>, now: Duration) -> Option<ClosedReason> {
+    /// Why an idle connection is not to be used any more, so many others being idle. Some are kept however long they were idle.
+    pub(super) fn expired(&self, idle: &Idle<Connection<T>>, others: usize, now: Duration) -> Option<ClosedReason> {
         if idle.connection.is_old(now) {
             return Some(ClosedReason::Lifetime);
         }
         let limit = self.config.idle_timeout?;
-        (now.saturating_sub(idle.since) > limit).then_some(ClosedReason::Idle)
+        (others >= self.config.min_idle && now.saturating_sub(idle.since) > limit).then_some(ClosedReason::Idle)
     }
 
     /// Starts what looks after the pool, if it does not run.
@@ -199,10 +184,26 @@ impl<T: Send + 'static> Drop for Dial<T> {
     }
 }
 
-/// The place of a connection that is being closed; free when this is dropped.
-struct Grave<T: Send + 'static>(Arc<Shared<T>>);
+/// A connection that is being closed, and its place. However this ends, the connection ends before its place is free.
+struct Grave<T: Send + 'static> {
+    connection: Connection<T>,
+    place: Place<T>,
+}
 
-impl<T: Send + 'static> Drop for Grave<T> {
+impl<T: Send + 'static> Grave<T> {
+    async fn close(self) {
+        let Self { connection, place } = self;
+        let shared = &place.0;
+        let ends = shared.clock.now().saturating_add(shared.close_timeout);
+        // One that takes too long was dropped along with its farewell.
+        let _closed = deadline::until(&*shared.clock, Some(ends), shared.factory.close(connection.value)).await;
+    }
+}
+
+/// The place of a connection that is being closed; free when this is dropped.
+struct Place<T: Send + 'static>(Arc<Shared<T>>);
+
+impl<T: Send + 'static> Drop for Place<T> {
     fn drop(&mut self) {
         self.0.roster.closed();
     }

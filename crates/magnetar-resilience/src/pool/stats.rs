@@ -1,6 +1,6 @@
 //! What a pool shows of itself.
 
-use super::roster::Census;
+use super::book::Census;
 use crate::observe::ClosedReason;
 
 /// The counts of a pool at one moment.

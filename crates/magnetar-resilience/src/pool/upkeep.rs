@@ -44,11 +44,7 @@ impl<T: Send + 'static> Shared<T> {
     /// Closes what is old, and what was idle for too long where more than `min_idle` are.
     fn sweep(self: &Arc<Self>) {
         let now = self.clock.now();
-        let min_idle = self.config.min_idle;
-        let swept = self.roster.sweep(|idle, left| match self.expired(idle, now)? {
-            ClosedReason::Idle if left < min_idle => None,
-            reason => Some(reason as usize),
-        });
+        let swept = self.roster.sweep(|idle, left| self.expired(idle, left, now).map(|reason| reason as usize));
         for (connection, reason) in swept {
             let reason = if reason == ClosedReason::Idle as usize { ClosedReason::Idle } else { ClosedReason::Lifetime };
             self.bury(connection, reason);
@@ -58,7 +54,9 @@ impl<T: Send + 'static> Shared<T> {
     /// Makes connections, one after another, until `min_idle` are idle. False where one could not be made.
     async fn fill(self: &Arc<Self>) -> bool {
         while let Some(number) = self.roster.fill(self.config.min_idle) {
-            if !self.dial_here(number).await {
+            // In a task of its own, as every dial: a factory that panics ends that and not the upkeep.
+            let Some(dial) = self.dial(number) else { return false };
+            if !dial.await.unwrap_or_default() {
                 return false;
             }
         }

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, task::Poll};
 
-use super::roster::{Roster, Step};
+use super::{queue::Step, roster::Roster};
 
 /// A place in the queue of a pool. Dropped before the end of the wait it is given up.
 pub(crate) struct Wait<'a, C, E: Clone, F: FnMut(C)> {
