@@ -168,9 +168,22 @@ impl CircuitBreaker {
         self.reset_now();
     }
 
-    /// How long a call would be refused from now on; none where it would be let through. It changes nothing.
-    pub(crate) fn refuses(&self) -> Option<Duration> {
-        self.word.refuses(&self.parts.probing, || self.millis()).map(Duration::from_millis)
+    /// Whether a call would be refused. It changes nothing.
+    pub(crate) fn is_refusing(&self) -> bool {
+        self.word.refuses(&self.parts.probing, || self.millis()).is_some()
+    }
+
+    /// Refuses a call that would be refused, and lets nothing through: who passes asks for a permit later.
+    pub(crate) fn peek(&self) -> Result<(), Rejection> {
+        match self.word.refuses(&self.parts.probing, || self.millis()) {
+            Some(wait) => Err(self.refused(wait)),
+            None => Ok(()),
+        }
+    }
+
+    fn refused(&self, wait: u64) -> Rejection {
+        self.tell(CallOutcome::Rejected);
+        Rejection::CircuitOpen { retry_after: Duration::from_millis(wait) }
     }
 
     #[inline]
@@ -182,10 +195,7 @@ impl CircuitBreaker {
                 }
                 Ok(Ticket { generation, started: self.is_timed().then(|| self.parts.clock.now()) })
             }
-            Admission::Refused { wait } => {
-                self.tell(CallOutcome::Rejected);
-                Err(Rejection::CircuitOpen { retry_after: Duration::from_millis(wait) })
-            }
+            Admission::Refused { wait } => Err(self.refused(wait)),
         }
     }
 

@@ -20,7 +20,7 @@ pub use self::metrics::MetricsObserver;
 ///
 /// # Behavior
 /// - Called outside every lock, on the thread where it happens: be quick, and hand longer work to another task.
-/// - A panic of an observer is caught and goes no further.
+/// - A panic of an observer is caught and goes no further; so is one of a `tracing` subscriber.
 /// - Transitions of one breaker arrive in their order, each once.
 pub trait Observer: Send + Sync {
     /// Something happened.
@@ -46,12 +46,16 @@ impl Observers {
     #[inline]
     pub(crate) fn tell(&self, event: &Event<'_>) {
         #[cfg(feature = "tracing")]
-        tracing::log(event);
+        guarded(|| tracing::log(event));
         for observer in &self.0 {
-            // What an observer breaks of its own is its own: nothing of ours is touched by it.
-            let _caught = catch_unwind(AssertUnwindSafe(|| observer.observe(event)));
+            guarded(|| observer.observe(event));
         }
     }
+}
+
+/// Goes on whatever happens. What an observer or a subscriber breaks of its own is its own: nothing of ours is touched by it.
+fn guarded(tell: impl FnOnce()) {
+    let _caught = catch_unwind(AssertUnwindSafe(tell));
 }
 
 impl fmt::Debug for Observers {

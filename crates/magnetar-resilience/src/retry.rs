@@ -37,7 +37,7 @@ pub enum Idempotency {
 ///
 /// A call is one attempt and at most `max_retries` more. A failure is retried by its [class](crate::ErrorClass); the wait is the
 /// backoff, or what the service asked for where that is longer. The retries stop early where the wait would pass the
-/// deadline, or the budget is spent; then the last error is returned as it is.
+/// deadline, the service asks for more than an hour, or the budget is spent; then the last error is returned as it is.
 ///
 /// # Cancellation
 /// A call that is dropped stops where it is. A retry that was paid for and not begun goes back to the budget.

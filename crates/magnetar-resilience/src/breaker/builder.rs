@@ -63,7 +63,8 @@ impl CircuitBreakerBuilder {
     }
 
     /// How long probes hold their places. Probes that hang for longer are given up, and others are let through. The longest of
-    /// the cooldown, the timeout of an attempt and 10 s, unless told otherwise; kept to a sixteenth of it.
+    /// the cooldown, the timeout of an attempt and 10 s, unless told otherwise; kept to a sixteenth of it. A probe that is given up counts
+    /// no more, so with calls that take longer than the lease a busy breaker never closes: name one that is longer than they are.
     #[must_use]
     pub fn probe_lease(mut self, lease: Duration) -> Self {
         self.probe_lease = Some(lease);

@@ -55,7 +55,7 @@ impl CircuitBreaker {
         Fut: Future<Output = Result<T, E>>,
     {
         let attempt = |limit| self.attempt(limit, classifier, self.admitted(&mut op));
-        self.parts.retry.drive(|| self.refuses().is_some(), attempt).await
+        self.parts.retry.drive(|| self.is_refusing(), attempt).await
     }
 
     /// [`call`](Self::call) for an operation of any error type, which is kept whole.

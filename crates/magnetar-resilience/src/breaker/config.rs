@@ -16,7 +16,7 @@ pub struct CircuitBreakerConfig {
     pub cooldown: Duration,
     /// The wait before the first retry, before its jitter. 100 ms.
     pub initial_backoff: Duration,
-    /// The longest wait before a retry. 30 s.
+    /// The longest wait before a retry, where the service does not ask for a longer one. 30 s.
     pub max_backoff: Duration,
     /// By how much each wait is longer than the one before. 2.0.
     pub backoff_multiplier: f64,

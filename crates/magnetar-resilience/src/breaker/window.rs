@@ -65,8 +65,8 @@ impl Samples {
             Self::Time { buckets, width, newest } => {
                 let bucket = nanos(now) / *width;
                 // However long nothing came, there are only so many buckets to empty.
-                for empty in (*newest + 1..=bucket).rev().take(BUCKETS) {
-                    *slot(buckets, empty) = Tally::default();
+                for before in (*newest..bucket).rev().take(BUCKETS) {
+                    *slot(buckets, before + 1) = Tally::default();
                 }
                 *newest = bucket.max(*newest);
                 slot(buckets, *newest).add(sample);
@@ -144,5 +144,12 @@ mod tests {
         // A loop over what elapsed would take 2^62 steps of one nanosecond.
         let tally = samples.add(GOOD, Duration::from_nanos(1 << 62));
         assert_eq!(tally, Tally { calls: 1, failed: 0, slow: 1 });
+    }
+
+    #[test]
+    fn time_window_at_the_end_of_time_counts_on() {
+        let mut samples = Samples::new(Window::Time(Duration::from_nanos(1)));
+        samples.add(BAD, Duration::MAX);
+        assert_eq!(samples.add(GOOD, Duration::MAX), Tally { calls: 2, failed: 1, slow: 1 });
     }
 }

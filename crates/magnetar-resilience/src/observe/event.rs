@@ -117,7 +117,7 @@ pub enum RetryStop {
     Exhausted,
     /// Another try would not help, or would not be safe.
     NotRetryable,
-    /// The wait would pass the deadline.
+    /// The wait would pass the deadline, or the service asks for one that nobody waits for.
     Deadline,
     /// The budget for retries is spent.
     Budget,

@@ -5,11 +5,11 @@ use std::{future::ready, time::Duration};
 use super::Policy;
 use crate::{
     breaker::CircuitBreaker,
-    classify::{ByClass, Classifier, Verdict},
+    classify::{ByClass, Classifier, ErrorClass, Verdict},
     deadline,
     error::ResilienceError,
     observe::Event,
-    outcome::{Error, Phase, Rejection},
+    outcome::{Error, Phase},
     pool::{AcquireError, ConnectionPool, Pooled, Watch},
     retry::{Ended, Limit, timed},
 };
@@ -86,7 +86,13 @@ impl<R> Policy<R> {
         F: Fn(L) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let ended = self.retry.drive(|| self.refuses().is_some(), |limit| self.attempt(limit, classifier, lease, op)).await;
+        let ended = self
+            .retry
+            .drive(
+                || self.breaker.as_deref().is_some_and(CircuitBreaker::is_refusing),
+                |limit| self.attempt(limit, classifier, lease, op),
+            )
+            .await;
         match ended {
             Err(Error::Exhausted { last, .. }) if !self.retries => Err(*last),
             ended => ended,
@@ -107,8 +113,8 @@ impl<R> Policy<R> {
         F: Fn(L) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        if let Some(retry_after) = self.refuses() {
-            return Ended::rejected(Error::Rejected(Rejection::CircuitOpen { retry_after }));
+        if let Err(rejection) = self.breaker.as_deref().map_or(Ok(()), CircuitBreaker::peek) {
+            return Ended::rejected(Error::Rejected(rejection));
         }
         if let Err(error) = self.limited(limit).await {
             return Ended::rejected(error);
@@ -138,17 +144,15 @@ impl<R> Policy<R> {
         }
     }
 
-    /// There was no connection. Where the service would not be reached it counts as a failure of the service.
+    /// There was no connection. Where the service was not reached it counts as a failure of the service; where one of our own
+    /// parts refused, the breaker hears nothing of it.
     fn unleased<T, E>(&self, error: AcquireError) -> Ended<T, E> {
         let verdict = Verdict::of(&error);
-        if let Some(permit) = self.breaker.as_deref().and_then(|breaker| breaker.try_acquire().ok()) {
+        let is_local = matches!(verdict, Verdict::Failure { class: ErrorClass::Rejected, .. });
+        if let Some(permit) = self.breaker.as_deref().filter(|_| !is_local).and_then(|breaker| breaker.try_acquire().ok()) {
             permit.record(verdict);
         }
         Ended { result: Err(error.into()), verdict }
-    }
-
-    fn refuses(&self) -> Option<Duration> {
-        self.breaker.as_deref()?.refuses()
     }
 
     fn left(&self, limit: Limit) -> Option<Duration> {

@@ -10,7 +10,7 @@ use crate::{
 
 /// How many retries there may be beside first attempts.
 ///
-/// Each first attempt pays in a share of a retry, time pays in a few a second, and what is saved up is limited; each retry takes one
+/// Each first attempt that was not refused by one of our own parts pays in a share of a retry when it ends, time pays in a few a second, and what is saved up is limited; each retry takes one
 /// out before it waits. So the calls that a service sees in an outage are at most `1 + ratio` times the first attempts, plus
 /// `min_per_second` a second, plus `capacity` once.
 #[derive(Debug)]

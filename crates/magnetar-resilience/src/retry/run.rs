@@ -12,6 +12,9 @@ use crate::{
     outcome::{Error, Phase},
 };
 
+/// The longest wait that a service may ask for. Who is told to come back later than that returns to its caller instead.
+const ASKED_MAX: Duration = Duration::from_hours(1);
+
 /// How an attempt ended, and what that means.
 pub(crate) struct Ended<T, E> {
     pub(crate) result: Result<T, Error<E>>,
@@ -86,6 +89,7 @@ impl Retry {
         let limit = self.begin();
         let mut pace = Pace::default();
         let mut ended = attempt(limit).await;
+        self.deposit(ended.verdict);
         for attempts in 1_usize.. {
             let Verdict::Failure { class, retry_after } = ended.verdict else { break };
             let paid = match self.pay(attempts, (class, retry_after), limit, &is_closed, &mut pace) {
@@ -109,11 +113,17 @@ impl Retry {
 
     /// A call begins: what bounds its attempts.
     pub(crate) fn begin(&self) -> Limit {
-        if let Some(budget) = &self.budget {
-            budget.deposit();
-        }
         let deadline = self.deadline.map(|after| Deadline { at: self.clock.now().saturating_add(after), after });
         Limit { deadline, attempt: self.attempt_timeout }
+    }
+
+    /// A first attempt was made, unless one of our own parts refused it: then the service saw none, and pays for no retries.
+    pub(crate) fn deposit(&self, verdict: Verdict) {
+        if let Some(budget) = &self.budget
+            && !matches!(verdict, Verdict::Failure { class: ErrorClass::Rejected, .. })
+        {
+            budget.deposit();
+        }
     }
 
     /// Decides whether another attempt follows a failure of a class, and pays for it before the wait. The service may have asked for
@@ -135,7 +145,11 @@ impl Retry {
         if is_closed() {
             return Err(RetryStop::Rejected);
         }
-        let delay = self.backoff.next(pace, &self.random).max(retry_after.unwrap_or_default());
+        let asked = retry_after.unwrap_or_default();
+        if asked > ASKED_MAX {
+            return Err(RetryStop::Deadline);
+        }
+        let delay = self.backoff.next(pace, &self.random).max(asked);
         if limit.deadline.is_some_and(|deadline| self.clock.now().saturating_add(delay) >= deadline.at) {
             return Err(RetryStop::Deadline);
         }

@@ -121,8 +121,8 @@ pin_project! {
             timer: Option<Timer>,
         },
         Sleeping { sleep: Sleep, paid: Option<Paid> },
-        // The service is asked whether it is ready again.
-        Preparing { paid: Option<Paid> },
+        // The service is asked whether it is ready again, no longer than until the deadline.
+        Preparing { paid: Option<Paid>, timer: Option<Sleep> },
     }
 }
 
@@ -154,6 +154,9 @@ where
             let next = match this.state.as_mut().project() {
                 StateProjection::Calling { call, timer } => {
                     let (result, verdict) = ready!(attempt(call, timer, &**this.classifier, context));
+                    if *this.attempts == 1 {
+                        this.retry.deposit(verdict);
+                    }
                     let Verdict::Failure { class, retry_after } = verdict else { return Poll::Ready(result) };
                     // One of our own parts refused meanwhile: what really went wrong is the failure before.
                     if class == ErrorClass::Rejected
@@ -172,15 +175,24 @@ where
                 }
                 StateProjection::Sleeping { sleep, paid } => {
                     ready!(sleep.as_mut().poll(context));
-                    State::Preparing { paid: paid.take() }
+                    let timer = this.limit.deadline.map(|deadline| this.retry.clock.sleep_until(deadline.at));
+                    State::Preparing { paid: paid.take(), timer }
                 }
-                StateProjection::Preparing { paid } => {
-                    if let Err(error) = ready!(this.service.poll_ready(context)) {
-                        return Poll::Ready(this.retry.stopped(
-                            *this.attempts,
-                            RetryStop::NotRetryable,
-                            Err(Error::Inner(error)),
-                        ));
+                StateProjection::Preparing { paid, timer } => {
+                    match this.service.poll_ready(context) {
+                        Poll::Ready(Ok(())) => {}
+                        Poll::Ready(Err(error)) => {
+                            let unready = Err(Error::Inner(error));
+                            return Poll::Ready(this.retry.stopped(*this.attempts, RetryStop::NotRetryable, unready));
+                        }
+                        Poll::Pending => {
+                            let Some(timer) = timer else { return Poll::Pending };
+                            ready!(timer.as_mut().poll(context));
+                            // It leaves together with this state, so it is there.
+                            let Some(last) = this.last.take() else { return Poll::Pending };
+                            drop(paid.take());
+                            return Poll::Ready(this.retry.stopped(*this.attempts, RetryStop::Deadline, last));
+                        }
                     }
                     if let Some(paid) = paid.take() {
                         paid.spend();

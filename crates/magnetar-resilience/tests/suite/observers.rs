@@ -214,6 +214,40 @@ mod tracing {
         }
     }
 
+    /// Panics at whatever it is told.
+    struct Panics;
+
+    impl Subscriber for Panics {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+        fn enter(&self, _: &span::Id) {}
+        fn exit(&self, _: &span::Id) {}
+
+        fn event(&self, _: &Event<'_>) {
+            panic!("inside of a subscriber");
+        }
+    }
+
+    #[test]
+    fn t39_subscriber_that_panics_harms_nobody() {
+        let log = Log::default();
+        let breaker = CircuitBreaker::builder().config(touchy()).observer(Arc::new(log.clone())).build().unwrap();
+        with_default(Panics, || {
+            breaker.try_acquire().unwrap().failure();
+            assert!(breaker.try_acquire().is_err());
+        });
+        breaker.reset_now();
+        assert_eq!((log.count("Transition"), log.count("Call")), (2, 2), "{:?}", log.lines());
+    }
+
     #[test]
     fn d08_last_cause_goes_to_traces() {
         let kept = Kept::default();

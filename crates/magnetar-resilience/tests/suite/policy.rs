@@ -193,3 +193,29 @@ async fn stack_can_be_sent_between_threads() {
     sendable(pool.acquire()).await.unwrap();
     sendable(RateLimiter::per_second(1).execute(|| async { Ok(()) })).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn refusal_of_an_open_breaker_is_told_and_counted() {
+    let log = Log::default();
+    let breaker = Arc::new(CircuitBreaker::builder().config(touchy()).observer(Arc::new(log.clone())).build().unwrap());
+    let policy = Policy::builder().breaker(Arc::clone(&breaker)).retry(steady()).build().unwrap();
+    assert_eq!(policy.execute(failing).await, Err(transient()));
+    for _ in 0..3 {
+        assert_eq!(policy.execute(failing).await, Err(ResilienceError::CircuitOpen));
+    }
+    assert_eq!((breaker.snapshot().rejected, log.count("outcome: Rejected")), (3, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn t10_local_refusal_moves_no_breaker() {
+    let lab = Lab::default();
+    let pool = lab.builder(1).max_waiters(0).build().unwrap();
+    let breaker = breaker();
+    let policy = Policy::builder().breaker(Arc::clone(&breaker)).pool(pool.clone()).build().unwrap();
+    let _lent = pool.acquire().await.unwrap();
+    breaker.try_acquire().unwrap().failure();
+    sleep(SECOND).await;
+    assert_eq!(policy.execute(|_| async { Ok(()) }).await, Err(ResilienceError::PoolExhausted));
+    assert_eq!(breaker.state(), CircuitState::Open { retry_after: Duration::ZERO }, "nobody probed");
+    assert_eq!(breaker.snapshot().ignored, 0);
+}

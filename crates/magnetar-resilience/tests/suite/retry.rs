@@ -231,3 +231,31 @@ async fn waits_add_up_without_jitter_and_are_shorter_with_it() {
     assert!(one != two && one < Duration::from_millis(700) && two < Duration::from_millis(700), "{one:?} and {two:?}");
     assert!(waited(Jitter::Equal, 1).await >= Duration::from_millis(350));
 }
+
+#[tokio::test(start_paused = true)]
+async fn t15_nobody_waits_for_hours_because_a_service_says_so() {
+    let retry = steady().build().unwrap();
+    for asked in [2 * 3600 * SECOND, Duration::MAX] {
+        let start = Instant::now();
+        let throttled = ResilienceError::Throttled { message: "come back some day".to_owned(), retry_after: Some(asked) };
+        assert_eq!(attempts(&retry, throttled).await, 1, "{asked:?}");
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn t17_call_that_was_refused_pays_nothing_in() {
+    let budget = RetryBudget::builder().ratio(1.0).min_per_second(0).capacity(10).build().unwrap();
+    while let Some(retry) = budget.withdraw() {
+        retry.spend();
+    }
+    let breaker = CircuitBreaker::builder().budget(Arc::clone(&budget)).build().unwrap();
+    breaker.force_open();
+    for _ in 0..10 {
+        assert_eq!(breaker.execute(failing).await, Err(ResilienceError::CircuitOpen));
+    }
+    assert_eq!(budget.balance(), 0, "the service saw no attempt");
+    breaker.reset_now();
+    assert_eq!(breaker.execute(|| async { Ok(1) }).await, Ok(1));
+    assert_eq!(budget.balance(), 1);
+}

@@ -196,3 +196,33 @@ async fn layers_stack_and_their_errors_flatten() {
     assert!(call(&mut service, 1).await.is_err());
     assert_eq!(scripted.calls.get(), 2);
 }
+
+/// Is ready once, and then never again.
+#[derive(Clone)]
+struct ReadyOnce(Scripted<fn(u32, usize) -> future::Ready<Outcome>>, Counter);
+
+impl Service<u32> for ReadyOnce {
+    type Response = ();
+    type Error = ResilienceError;
+    type Future = future::Ready<Outcome>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Outcome> {
+        if self.1.add() == 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    fn call(&mut self, request: u32) -> Self::Future {
+        self.0.call(request)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn t18_service_that_is_never_ready_again_passes_no_deadline() {
+    let budget = RetryBudget::builder().min_per_second(0).capacity(5).build().unwrap();
+    let retry = Retry::builder(Backoff::fixed(SECOND).jitter(Jitter::None)).deadline(4 * SECOND).budget(Arc::clone(&budget));
+    let service = ReadyOnce(Scripted::new(|_, _| future::ready(Err(transient()))), Counter::default());
+    let mut service = RetryLayer::new(Arc::new(retry.build().unwrap())).layer(service);
+    let start = Instant::now();
+    let ended = tokio::time::timeout(60 * SECOND, call(&mut service, 1)).await.unwrap();
+    assert_eq!((ended, start.elapsed()), (Err(Error::Inner(transient())), 4 * SECOND));
+    assert_eq!(budget.balance(), 5, "no retry was made");
+}
