@@ -5,6 +5,8 @@
 //! plays them for as long as told. Each rig has a control with a flaw built in, which must fail: a rig that lets it pass
 //! proves nothing.
 
+#[cfg(target_os = "linux")]
+pub mod kill;
 mod rig;
 
 pub use crate::rig::{Counts, Failure, Rig, play, replay, rigs};

@@ -6,6 +6,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+#[cfg(target_os = "linux")]
+use magnetar_torture::kill;
 use magnetar_torture::{Rig, play, replay, rigs};
 
 const USAGE: &str = "usage: magnetar-torture [--minutes N] [--rig NAME] [--seed N]\n  \
@@ -19,7 +21,12 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    match parse(std::env::args().skip(1)).and_then(|args| run(&args)) {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    #[cfg(target_os = "linux")]
+    if let Some((_, orders)) = args.split_first().filter(|(first, _)| *first == kill::WORKER) {
+        return kill::work(orders);
+    }
+    match parse(args.into_iter()).and_then(|args| run(&args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
