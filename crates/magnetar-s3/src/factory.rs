@@ -13,7 +13,10 @@ use aws_sdk_s3::{
 use magnetar_resilience::{ConnectionFactory, ResilienceError};
 use tokio::runtime::Handle;
 
-use crate::{builder::S3Builder, config_error::S3ConfigError, connection::S3Connection, socket::Socket, transport::Transport};
+use crate::{
+    acknowledged::Acknowledged, builder::S3Builder, config_error::S3ConfigError, connection::S3Connection, socket::Socket,
+    transport::Transport,
+};
 
 /// Makes clients of one S3 service: the connections of a pool, or a client that opens sockets as it needs them.
 ///
@@ -87,6 +90,7 @@ impl S3Factory {
             .force_path_style(self.path_style)
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts.build())
+            .interceptor(Acknowledged)
             .http_client(http);
         config.set_endpoint_url(self.endpoint.clone());
         let config = match &self.credentials {

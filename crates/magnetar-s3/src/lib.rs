@@ -9,6 +9,7 @@
 //!
 //! Who retries, where the timeouts are and what is classified how: `docs/resilience.md`.
 
+mod acknowledged;
 mod builder;
 mod class;
 mod config_error;
