@@ -33,7 +33,7 @@ use self::{
     word::{Admission, Effect, Mode, Moved, Probing, Word},
 };
 use crate::{
-    clock::{Clock, millis},
+    clock::{Clock, millis, millis_up},
     observe::{BreakerMode, CallOutcome, Event, Observers},
     outcome::Rejection,
     retry::Retry,
@@ -269,12 +269,17 @@ impl CircuitBreaker {
         self.parts.cancelled_after.is_some() || self.parts.rule.is_timed()
     }
 
+    /// When a cooldown that begins now is over, rounded up as it is.
     fn until(&self, from: Mode) -> u64 {
-        self.millis().saturating_add(self.parts.cooldown.next(from))
+        millis_up(self.since_base()).saturating_add(self.parts.cooldown.next(from))
     }
 
     fn millis(&self) -> u64 {
-        millis(self.parts.clock.now().saturating_sub(self.parts.base))
+        millis(self.since_base())
+    }
+
+    fn since_base(&self) -> Duration {
+        self.parts.clock.now().saturating_sub(self.parts.base)
     }
 
     fn assemble(parts: Parts) -> Self {

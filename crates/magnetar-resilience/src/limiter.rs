@@ -167,7 +167,7 @@ impl RateLimiter {
     /// [`Rejection::RateLimited`] at once where that is more than the burst, the rate is zero, or as many wait as may.
     pub async fn acquire_many(&self, weight: usize) -> Result<(), Rejection> {
         self.shared.fits(weight)?;
-        if self.take_now(weight) {
+        if weight == 0 || self.take_now(weight) {
             return Ok(());
         }
         self.shared.wait(weight).await
@@ -184,6 +184,9 @@ impl RateLimiter {
     /// [`Rejection::RateLimited`] with the time until they would be there, as long as nobody else takes them.
     pub fn try_acquire_many(&self, weight: usize) -> Result<(), Rejection> {
         self.shared.fits(weight)?;
+        if weight == 0 {
+            return Ok(());
+        }
         if self.shared.waiting.load(SeqCst) > 0 {
             return Err(self.shared.refused(Some(Duration::ZERO)));
         }
@@ -235,9 +238,6 @@ impl Shared {
     }
 
     fn take(&self, weight: usize, grace: Grace) -> Result<(), Duration> {
-        if weight == 0 {
-            return Ok(());
-        }
         match &self.bucket {
             Bucket::Never => Err(Duration::MAX),
             Bucket::Own(gcra) => gcra.take(weight as u64, nanos(self.clock.now()), grace).map_err(Duration::from_nanos),

@@ -14,6 +14,9 @@ type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// # Behavior
 /// - Each method runs outside of every lock and within a time limit of the pool; it may hang, fail or panic without harm to the pool.
 /// - `create` runs in a task of its own: a caller who goes away does not stop it, and what it makes goes to the next.
+///
+/// A connection need not be `Sync`. Then `is_healthy` cannot be an `async fn`, which would keep `&T` across threads: look at the
+/// connection at once, and return `Box::pin(std::future::ready(…))`.
 #[async_trait]
 pub trait ConnectionFactory<T: Send + 'static>: Send + Sync {
     /// Makes a connection. The error reaches who waits for it as it is; [`ResilienceError::ConnectionCreation`] is the usual one.

@@ -2,6 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex},
+    task::Poll,
     time::Duration,
 };
 
@@ -135,6 +136,11 @@ async fn t26_weight_above_the_burst_is_refused_at_once() {
     limiter.acquire_many(5).await.unwrap();
     assert_eq!(limiter.try_acquire_many(2), Err(Rejection::RateLimited { retry_after: Some(SECOND / 5) }));
     assert_eq!(limiter.try_acquire_many(0), Ok(()), "what weighs nothing passes");
+    let mut waits = Box::pin(limiter.acquire_many(5));
+    assert!(poll_once(&mut waits).is_pending());
+    assert_eq!(limiter.try_acquire_many(0), Ok(()), "and needs no place in the queue");
+    assert_eq!(poll_once(&mut Box::pin(limiter.acquire_many(0))), Poll::Ready(Ok(())));
+    drop(waits);
     let start = Instant::now();
     limiter.acquire_many(5).await.unwrap();
     assert_eq!(start.elapsed(), SECOND / 2);

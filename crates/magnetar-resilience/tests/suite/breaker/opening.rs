@@ -78,6 +78,18 @@ fn t12_cooldown_grows_while_probes_fail_and_is_short_again_after_a_close() {
     assert_eq!(fails_for(), 1);
 }
 
+#[test]
+fn cooldown_is_never_shorter_than_told() {
+    let clock = ManualClock::new();
+    let breaker = CircuitBreaker::builder().config(touchy()).clock(Arc::new(clock.clone())).build().unwrap();
+    clock.advance(Duration::from_micros(900));
+    breaker.try_acquire().unwrap().failure();
+    clock.advance(Duration::from_micros(999_500));
+    assert!(breaker.try_acquire().is_err(), "half a millisecond before its end");
+    clock.advance(Duration::from_millis(1));
+    assert!(breaker.try_acquire().is_ok());
+}
+
 #[tokio::test(start_paused = true)]
 async fn d10_cooldown_follows_paused_time() {
     let breaker = CircuitBreaker::new(CircuitBreakerConfig { cooldown: Duration::from_hours(24), ..touchy() });
