@@ -4,6 +4,7 @@
 //! after it was answered.
 
 mod engine;
+mod filter;
 mod flaw;
 mod hand;
 mod log;
@@ -12,17 +13,27 @@ mod plan;
 mod process;
 mod script;
 mod sys;
+mod syscalls;
 mod torture;
+mod trace;
 mod verify;
 mod worker;
+mod zombie;
 mod zombies;
 
-pub use self::{engine::Engine, flaw::Flaw, process::WORKER, torture::KillRig, worker::work};
-
+pub use self::{
+    engine::Engine, flaw::Flaw, process::WORKER, syscalls::SyscallRig, torture::KillRig, worker::work, zombies::ZombieRig,
+};
 use crate::Rig;
 
 /// The rigs of this module, without a flaw. They start this very program again as their workers.
 pub(crate) fn rigs() -> Vec<Box<dyn Rig>> {
     let program = std::env::current_exe().unwrap_or_default();
-    [Engine::Sqlite, Engine::Redb].map(|engine| Box::new(KillRig::new(engine, &program)) as Box<dyn Rig>).into()
+    vec![
+        Box::new(KillRig::new(Engine::Sqlite, &program)),
+        Box::new(KillRig::new(Engine::Redb, &program)),
+        Box::new(SyscallRig::new(Engine::Sqlite, &program)),
+        Box::new(SyscallRig::new(Engine::Redb, &program)),
+        Box::new(ZombieRig::new(&program)),
+    ]
 }

@@ -87,5 +87,8 @@ pub fn replay(rig: &dyn Rig, seed: u64) -> Result<Counts, Failure> {
 
 /// Every rig, without a flaw.
 pub fn rigs() -> Vec<Box<dyn Rig>> {
-    Vec::new()
+    let mut rigs: Vec<Box<dyn Rig>> = Vec::new();
+    #[cfg(target_os = "linux")]
+    rigs.extend(crate::kill::rigs());
+    rigs
 }

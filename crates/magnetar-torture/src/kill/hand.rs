@@ -37,7 +37,7 @@ pub(crate) struct Hand<'a> {
 
 /// What comes of an attempt.
 #[derive(Clone, Copy)]
-enum Deed {
+pub(crate) enum Deed {
     Complete,
     Fail,
     Return,
@@ -61,6 +61,15 @@ impl Hand<'_> {
             held = self.turn(&held)?;
         }
         bail!("worked in vain: something stays open that is never handed out")
+    }
+
+    /// Works for so many turns, and returns what it holds then.
+    pub(crate) fn work_for(&mut self, turns: u32) -> Result<Vec<JobState>> {
+        let mut held = Vec::new();
+        for _ in 0..turns {
+            held = if held.is_empty() { self.claim()? } else { self.turn(&held)? };
+        }
+        Ok(held)
     }
 
     fn is_over(&self) -> Result<bool> {
@@ -88,7 +97,7 @@ impl Hand<'_> {
         Ok(claimed)
     }
 
-    fn note_claimed(&self, claimed: &[JobState]) -> Result<()> {
+    pub(crate) fn note_claimed(&self, claimed: &[JobState]) -> Result<()> {
         for chunk in claimed {
             let fence = chunk.fence().context("a claimed chunk has no fence")?;
             self.log.write(Record { extra: chunk.attempt().into(), ..self.record(Kind::Tried, Some(fence)) })?;
@@ -141,7 +150,8 @@ impl Hand<'_> {
         Ok(deed)
     }
 
-    fn log_intent(&mut self, fence: Fence, deed: Deed) -> Result<()> {
+    /// Writes into the log what is about to be told.
+    pub(crate) fn log_intent(&mut self, fence: Fence, deed: Deed) -> Result<()> {
         let kind = match deed {
             Deed::Complete if self.flaw == Flaw::EffectNotLogged && self.rng.u32(0..8) == 0 => return Ok(()),
             Deed::Complete => Kind::Effect,
@@ -191,7 +201,7 @@ impl Hand<'_> {
     }
 
     /// Tells of one end by the method of its name.
-    fn tell(&self, fence: Fence, deed: Deed) -> Result<()> {
+    pub(crate) fn tell(&self, fence: Fence, deed: Deed) -> Result<()> {
         self.before(fence, deed)?;
         let outcome = match deed {
             Deed::Complete => block_on(self.store.complete(&fence, result(fence))).map(|()| 0),
@@ -243,7 +253,7 @@ impl Hand<'_> {
     }
 
     /// Logs what the store said. A lost claim is an outcome; anything else that is no success ends the worker.
-    fn note(&self, fence: Fence, deed: Deed, outcome: Result<u64, (ErrorKind, anyhow::Error)>) -> Result<()> {
+    pub(crate) fn note(&self, fence: Fence, deed: Deed, outcome: Result<u64, (ErrorKind, anyhow::Error)>) -> Result<()> {
         let was_said = self.flaw == Flaw::AcknowledgesEarly && matches!(deed, Deed::Complete);
         let (kind, extra) = match outcome {
             _ if was_said => return Ok(()),

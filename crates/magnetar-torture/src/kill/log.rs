@@ -49,6 +49,8 @@ pub(crate) enum Kind {
     Lost,
     /// The worker is about to kill itself.
     Poisoned,
+    /// The worker holds what it wanted to hold.
+    Ready,
     /// The store was closed.
     Closed,
     /// The parent has killed this worker, and it is gone.
@@ -59,7 +61,7 @@ pub(crate) enum Kind {
     Resumed,
     /// A record was put under the key `chunk`; the token is its version.
     Put,
-    /// A chunk was marked. `extra` is the status as a number.
+    /// A chunk was marked.
     Marked,
     /// The job was deleted.
     Deleted,
@@ -68,7 +70,7 @@ pub(crate) enum Kind {
 /// What [`Kind::Saw`] says of a parent that ended badly.
 pub(crate) const BADLY: u64 = u64::MAX;
 
-const KINDS: [Kind; 20] = [
+const KINDS: [Kind; 21] = [
     Kind::Opened,
     Kind::Inserted,
     Kind::Asked,
@@ -82,6 +84,7 @@ const KINDS: [Kind; 20] = [
     Kind::Returned,
     Kind::Lost,
     Kind::Poisoned,
+    Kind::Ready,
     Kind::Closed,
     Kind::Killed,
     Kind::Stopped,

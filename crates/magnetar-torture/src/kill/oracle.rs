@@ -65,14 +65,15 @@ pub(crate) struct Oracle {
     pub(crate) inserted: BTreeSet<u16>,
     pub(crate) deleted: BTreeSet<u16>,
     pub(crate) opened: BTreeSet<u32>,
+    pub(crate) ready: BTreeSet<u32>,
     /// Workers that are dead, by a kill of the rig or by their own hand.
     pub(crate) dead: BTreeSet<u32>,
     pub(crate) stops: u64,
     pub(crate) losses: u64,
     /// Versions of records that were put, by key.
     pub(crate) puts: BTreeMap<u32, u64>,
-    /// Statuses of chunks that were marked.
-    pub(crate) marks: BTreeMap<Spot, u64>,
+    /// Chunks that were marked.
+    pub(crate) marks: BTreeSet<Spot>,
 }
 
 impl Oracle {
@@ -88,11 +89,12 @@ impl Oracle {
             inserted: BTreeSet::new(),
             deleted: BTreeSet::new(),
             opened: BTreeSet::new(),
+            ready: BTreeSet::new(),
             dead: BTreeSet::new(),
             stops: 0,
             losses: 0,
             puts: BTreeMap::new(),
-            marks: BTreeMap::new(),
+            marks: BTreeSet::new(),
         })
     }
 
@@ -138,8 +140,9 @@ impl Oracle {
     }
 
     fn note(&mut self, record: Record) -> Result<(), String> {
-        let Record { kind, worker, thread, job, chunk, token, extra } = record;
+        let Record { kind, worker, thread, job, chunk, token, .. } = record;
         match kind {
+            Kind::Ready => drop(self.ready.insert(worker)),
             Kind::Opened => drop(self.opened.insert(worker)),
             Kind::Inserted => drop(self.inserted.insert(job)),
             Kind::Deleted => drop(self.deleted.insert(job)),
@@ -152,7 +155,7 @@ impl Oracle {
             Kind::Killed | Kind::Poisoned => drop(self.dead.insert(worker)),
             Kind::Stopped => self.stops += 1,
             Kind::Put => drop(self.puts.insert(chunk, token)),
-            Kind::Marked => drop(self.marks.insert((job, chunk), extra)),
+            Kind::Marked => drop(self.marks.insert((job, chunk))),
             Kind::Closed | Kind::Resumed => {}
         }
         Ok(())

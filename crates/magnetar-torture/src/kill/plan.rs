@@ -55,6 +55,8 @@ pub(crate) const POISON: JobId = 2;
 
 const FAILS_MAX: u32 = 3;
 const POISON_CRASHES_MAX: u32 = 3;
+const POISON_CHUNKS: u64 = 24;
+const STEADY_CHUNKS: u64 = 12;
 
 impl Plan {
     /// A plan of about so many chunks.
@@ -81,10 +83,28 @@ impl Plan {
                 retry: RetryPolicy { max_crashes: POISON_CRASHES_MAX, ..retry },
                 on_failure: OnFailure::Run,
             },
-            chunks: (1..=chunks / 8).map(|id| (id, poison_chunk(&mut rng, id, chunks))).collect(),
+            chunks: (1..=POISON_CHUNKS).map(|id| (id, poison_chunk(&mut rng, id, chunks))).collect(),
             skipped: BTreeSet::new(),
         };
         Self { jobs: vec![graph, poison] }
+    }
+
+    /// A plan of so many chunks that depend on nothing and succeed.
+    pub(crate) fn flat(chunks: u64) -> Self {
+        let chunk = ChunkPlan { temper: Temper::Good, parents: Vec::new(), priority: 0, payload_bytes: 20 };
+        let retry = RetryPolicy { max_crashes: u32::MAX, ..RetryPolicy::default() };
+        let options = JobOptions { retry, on_failure: OnFailure::Skip };
+        let chunks = (1..=chunks).map(|id| (id, chunk.clone())).collect();
+        Self { jobs: vec![JobPlan { id: GRAPH, options, chunks, skipped: BTreeSet::new() }] }
+    }
+
+    /// A small plan without poison and without waits: the same calls each time it is played.
+    pub(crate) fn steady(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let chunks: BTreeMap<_, _> = (1..=STEADY_CHUNKS).map(|id| (id, graph_chunk(&mut rng, id))).collect();
+        let retry = RetryPolicy { max_fails: FAILS_MAX, max_crashes: u32::MAX, first_wait: Duration::ZERO, ..RetryPolicy::default() };
+        let options = JobOptions { retry, on_failure: OnFailure::Skip };
+        Self { jobs: vec![JobPlan { id: GRAPH, options, skipped: skipped(&chunks), chunks }] }
     }
 
     pub(crate) fn job(&self, id: JobId) -> Option<&JobPlan> {

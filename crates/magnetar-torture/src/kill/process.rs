@@ -107,6 +107,16 @@ pub(crate) fn folder() -> Result<tempfile::TempDir> {
     Ok(folder)
 }
 
+/// Starts a worker, and says where what it says is to be found.
+pub(crate) fn spawn(program: &Path, orders: &Orders) -> Result<(Child, PathBuf)> {
+    let said = orders.folder.join(format!("said-{}", orders.number));
+    let output = File::create(&said).context("make a file")?;
+    let mut command = Command::new(program);
+    command.args(orders.to_args()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(output);
+    let child = command.spawn().with_context(|| format!("start {}", program.display()))?;
+    Ok((child, said))
+}
+
 /// A worker. It is killed and waited for when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -118,11 +128,7 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a worker. What it says goes into a file, of which a failure shows the end.
     pub(crate) fn start(program: &Path, orders: &Orders) -> Result<Self> {
-        let said = orders.folder.join(format!("said-{}", orders.number));
-        let output = File::create(&said).context("make a file")?;
-        let mut command = Command::new(program);
-        command.args(orders.to_args()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(output);
-        let child = command.spawn().with_context(|| format!("start {}", program.display()))?;
+        let (child, said) = spawn(program, orders)?;
         Ok(Self { number: orders.number, child, said })
     }
 
@@ -144,11 +150,6 @@ impl Process {
     /// Ends what it can read, which is what zombies wait for.
     pub(crate) fn tell(&mut self) {
         drop(self.child.stdin.take());
-    }
-
-    /// The process of this worker, for a tracer, who waits for it in its own way.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// What it said of its end.

@@ -230,7 +230,8 @@ impl<'a> Round<'a> {
     fn let_go_on(&mut self) -> Result<()> {
         let now = Instant::now();
         for worker in &mut self.processes {
-            if worker.stopped_until.is_some_and(|until| until <= now) {
+            // One that had died before it was to be stopped may be nobody's number any more.
+            if worker.stopped_until.is_some_and(|until| until <= now) && worker.process.ended()?.is_none() {
                 self.log.write(Record::of(Kind::Resumed, worker.process.number))?;
                 worker.process.signal(Signal::Continue)?;
                 worker.stopped_until = None;
@@ -242,10 +243,10 @@ impl<'a> Round<'a> {
 
     /// Kills one, or all, or stops one for longer than its session lives.
     fn strike(&mut self) -> Result<()> {
-        let victim = self.rng.usize(0..self.processes.len());
+        let victim = self.victim();
         match self.rng.u32(0..20) {
             0 => self.stop(victim),
-            1 => {
+            1 if self.rng.bool() => {
                 let count = self.processes.len();
                 for _ in 0..count {
                     self.kill(0)?;
@@ -259,6 +260,16 @@ impl<'a> Round<'a> {
                 self.start()
             }
         }
+    }
+
+    /// Somebody who is not stopped, mostly: who is killed while stopped does not come back as a zombie.
+    fn victim(&mut self) -> usize {
+        let victim = self.rng.usize(0..self.processes.len());
+        let is_stopped = |index: usize| self.processes.get(index).is_some_and(|worker| worker.stopped_until.is_some());
+        if !is_stopped(victim) || self.rng.u32(0..8) == 0 {
+            return victim;
+        }
+        (0..self.processes.len()).find(|index| !is_stopped(*index)).unwrap_or(victim)
     }
 
     fn kill(&mut self, index: usize) -> Result<()> {
@@ -316,8 +327,10 @@ impl<'a> Round<'a> {
     }
 
     /// Looks at everything. One restart in four goes without, so that it is a worker that finds what the dead one left.
+    ///
+    /// Nothing is looked at while somebody is stopped, who may have been stopped with the lock of the database.
     fn after_a_death(&mut self) -> Result<()> {
-        if self.rng.u32(0..4) == 0 || (self.rig.engine == Engine::Redb && !self.processes.is_empty()) {
+        if self.rng.u32(0..4) == 0 || self.processes.iter().any(|worker| worker.stopped_until.is_some()) {
             return Ok(());
         }
         self.check(Stage::Under)

@@ -12,7 +12,7 @@ use super::{
     log::{Kind, Log, Record},
     plan::Plan,
     process::{Orders, Role},
-    script, sys, zombies,
+    script, sys, zombie,
 };
 
 /// How many threads of a worker share its handle.
@@ -20,9 +20,9 @@ pub(crate) const THREADS: u8 = 2;
 /// How long a session of the torture lives without being renewed.
 pub(crate) const SESSION_TTL: Duration = Duration::from_millis(150);
 /// How many chunks the graph of a round has.
-pub(crate) const CHUNKS: u64 = 220;
+pub(crate) const CHUNKS: u64 = 450;
 /// The longest that the work on a chunk takes.
-const LONGEST_WORK: Duration = Duration::from_micros(400);
+const LONGEST_WORK: Duration = Duration::from_micros(800);
 
 /// The whole program of a worker, with the arguments behind [`WORKER`](super::WORKER).
 pub fn work(args: &[String]) -> ExitCode {
@@ -39,7 +39,7 @@ fn obey(orders: &Orders) -> Result<()> {
     sys::die_with_parent(orders.parent)?;
     match orders.role {
         Role::Works | Role::Begins => torture(orders),
-        Role::Zombie => zombies::be_one(orders),
+        Role::Zombie => zombie::be_one(orders),
         Role::Script => script::play_traced(orders),
     }
 }
