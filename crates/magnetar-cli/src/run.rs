@@ -28,7 +28,9 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::time::Instant;
 
 pub(crate) use self::args::RunArgs;
-use self::{begin::Begun, handler::Shop, plan::Plan, progress::Progress, signals::Signals, slots::Slots, turn::Turn};
+use self::{
+    args::processors, begin::Begun, handler::Shop, plan::Plan, progress::Progress, signals::Signals, slots::Slots, turn::Turn,
+};
 use crate::{
     exec::Supervisors,
     exit::Code,
@@ -62,7 +64,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<Code> {
         if turn.is_alone { begin::begin(&*store, &plan, since).await? } else { begin::join(&*store, &plan).await? };
     let progress = Progress::new(args.progress, store.get_stats(job).await?);
     report::begun(&begun, &progress);
-    let slots = Slots::new(args.jobs());
+    let slots = Slots::new(args.jobs(), processors());
     let shop = Shop { supervisors: supervisors.clone(), base: plan.base, job: plan.name, progress: progress.clone(), slots };
     let summary = work(&args, Arc::clone(&store), job, &begun, shop, signals).await;
     supervisors.close().await;

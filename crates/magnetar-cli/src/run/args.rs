@@ -70,7 +70,11 @@ Ctrl-C lets what runs finish and then ends; a second one kills it.";
 impl RunArgs {
     /// How many commands run at once.
     pub(crate) fn jobs(&self) -> usize {
-        let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         self.jobs.and_then(|jobs| usize::try_from(jobs).ok()).unwrap_or_else(processors)
     }
+}
+
+/// How many processors there are for this program.
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }

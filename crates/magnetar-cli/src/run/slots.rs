@@ -3,8 +3,8 @@
 //! A command holds its slot until the store has its end durably. So when a run is killed, no more chunks are repeated than
 //! there are slots: those that ran, and those whose end was on its way.
 //!
-//! Ends that come shortly one after the other go to the store together. Each commit costs about as much as a tenth of a short
-//! command, whatever is in it.
+//! Ends of short commands that come shortly one after the other go to the store together: each commit takes about a fifth of
+//! what a trivial command does, whatever is in it. They wait only as long as enough others run to keep the processors busy.
 
 use std::{
     collections::HashMap,
@@ -15,11 +15,13 @@ use std::{
 use magnetar::Fence;
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 /// How long the end of a command waits for others.
 const GATHER: Duration = Duration::from_millis(2);
+/// A command that took longer than that does not wait: a commit is nothing beside it.
+const SHORT: Duration = Duration::from_millis(50);
 
 /// The slots of a run. Clones are the same ones.
 #[derive(Clone)]
@@ -29,6 +31,7 @@ struct Inner {
     free: Arc<Semaphore>,
     state: Mutex<State>,
     go: Notify,
+    processors: usize,
 }
 
 #[derive(Default)]
@@ -37,17 +40,19 @@ struct State {
     held: HashMap<u64, OwnedSemaphorePermit>,
     /// Commands that run.
     running: usize,
-    /// Ends that wait for others.
-    waiting: usize,
 }
 
 /// A command that runs.
-pub(super) struct Slot(Slots);
+pub(super) struct Slot {
+    slots: Slots,
+    begun: Instant,
+}
 
 impl Slots {
-    /// So many slots.
-    pub(super) fn new(slots: usize) -> Self {
-        let inner = Inner { free: Arc::new(Semaphore::new(slots)), state: Mutex::default(), go: Notify::new() };
+    /// So many slots, on a host with so many processors.
+    pub(super) fn new(slots: usize, processors: usize) -> Self {
+        let free = Arc::new(Semaphore::new(slots));
+        let inner = Inner { free, state: Mutex::default(), go: Notify::new(), processors };
         Self(Arc::new(inner))
     }
 
@@ -58,7 +63,7 @@ impl Slots {
         let mut state = self.state();
         state.running += 1;
         state.held.extend(permit.ok().map(|permit| (fence.token().get(), permit)));
-        Slot(self.clone())
+        Slot { slots: self.clone(), begun: Instant::now() }
     }
 
     /// Frees the slot of a claim whose end the store has.
@@ -72,35 +77,25 @@ impl Slots {
 }
 
 impl Slot {
-    /// Waits until the end of the command should go to the store: when as many wait as run, or after a short while.
+    /// Waits until the end of the command should go to the store, with those that have come meanwhile.
     pub(super) async fn gather(self) {
-        let slots = self.0.clone();
+        let (slots, took) = (self.slots.clone(), self.begun.elapsed());
+        drop(self);
         let mut go = std::pin::pin!(slots.0.go.notified());
-        {
-            // The end of this command lets it run no more.
-            drop(self);
-            let mut state = slots.state();
-            if state.waiting + 1 >= state.running {
-                state.waiting = 0;
-                slots.0.go.notify_waiters();
-                return;
-            }
-            state.waiting += 1;
-            go.as_mut().enable();
-        }
-        tokio::select! {
-            () = go => {}
-            () = sleep(GATHER) => {
-                slots.state().waiting = 0;
-                slots.0.go.notify_waiters();
+        go.as_mut().enable();
+        if took < SHORT && slots.state().running >= slots.0.processors {
+            tokio::select! {
+                () = go => return,
+                () = sleep(GATHER) => {}
             }
         }
+        slots.0.go.notify_waiters();
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        let mut state = self.slots.state();
         state.running = state.running.saturating_sub(1);
     }
 }
@@ -116,44 +111,48 @@ mod tests {
         Fence::new(1, 1, Token::new(token).unwrap())
     }
 
+    async fn take_all(slots: &Slots, count: u64) -> Vec<Slot> {
+        let mut taken = Vec::new();
+        for token in 1..=count {
+            taken.push(slots.take(fence(token)).await);
+        }
+        taken
+    }
+
     #[tokio::test]
     async fn slot_is_free_again_only_when_the_store_has_the_end() {
-        let slots = Slots::new(1);
+        let slots = Slots::new(1, 1);
         drop(slots.take(fence(1)).await);
         assert!(poll_once(slots.take(fence(2))).await.is_none());
         slots.release(fence(1));
         assert!(poll_once(slots.take(fence(2))).await.is_some());
     }
 
-    #[tokio::test]
-    async fn lone_end_waits_for_nobody() {
-        let slots = Slots::new(4);
-        let slot = slots.take(fence(1)).await;
-        assert!(poll_once(slot.gather()).await.is_some());
-    }
-
     #[tokio::test(start_paused = true)]
-    async fn ends_go_together_when_as_many_wait_as_run() {
-        let slots = Slots::new(4);
-        let mut running = Vec::new();
-        for token in 1..=4 {
-            running.push(slots.take(fence(token)).await);
-        }
+    async fn ends_go_together_once_too_few_run_to_keep_the_processors_busy() {
+        let slots = Slots::new(4, 2);
+        let mut running = take_all(&slots, 4).await;
         let mut first = std::pin::pin!(running.remove(0).gather());
-        assert_eq!(poll_once(&mut first).await, None);
+        let mut second = std::pin::pin!(running.remove(0).gather());
+        assert_eq!((poll_once(&mut first).await, poll_once(&mut second).await), (None, None));
         assert_eq!(poll_once(running.remove(0).gather()).await, Some(()));
-        assert_eq!(poll_once(first).await, Some(()));
+        assert_eq!((poll_once(first).await, poll_once(second).await), (Some(()), Some(())));
     }
 
     #[tokio::test(start_paused = true)]
     async fn end_waits_a_short_while_at_most() {
-        let slots = Slots::new(4);
-        let mut all = Vec::new();
-        for token in 1..=4 {
-            all.push(slots.take(fence(token)).await);
-        }
-        let begun = tokio::time::Instant::now();
-        all.remove(0).gather().await;
+        let slots = Slots::new(4, 2);
+        let mut running = take_all(&slots, 4).await;
+        let begun = Instant::now();
+        running.remove(0).gather().await;
         assert_eq!(begun.elapsed(), GATHER);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn end_of_a_long_command_waits_for_nobody() {
+        let slots = Slots::new(4, 2);
+        let mut running = take_all(&slots, 4).await;
+        tokio::time::advance(SHORT).await;
+        assert_eq!(poll_once(running.remove(0).gather()).await, Some(()));
     }
 }

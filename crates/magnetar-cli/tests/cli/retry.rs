@@ -31,6 +31,10 @@ fn chunks_that_are_named_are_retried_and_others_are_not() {
     assert!(shown.contains("\"retried\": 1"), "{shown}");
     assert_eq!((store.status(7), store.status(2)), (JobStatus::Pending, JobStatus::Failed));
     assert_snapshot!("csv", folder.shown("retry jobs.db 2 -o csv"));
+    store.fail(2, "no");
+    let dry = folder.run("retry jobs.db 1 2 5 -n -o json").expect(0).stdout;
+    assert!(dry.contains("\"retried\": 1"), "{dry}");
+    folder.run("retry jobs.db 2").expect(0);
     let again = folder.run("retry jobs.db 2").expect(0).stdout;
     assert!(again.contains("nothing to retry"), "{again}");
 }
