@@ -85,6 +85,8 @@ pub enum Query {
     },
     /// Everything about a job held against everything else: [`Answer::Audit`].
     Audit(JobId),
+    /// Everything that belongs to no job, and whether each row belongs to one: [`Answer::Audit`].
+    AuditStore,
 }
 
 /// Which chunks a listing shows.
@@ -153,12 +155,12 @@ pub struct Record {
     pub version: u64,
 }
 
-/// What an audit of a job found.
+/// What an audit of a job or of a store found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
-    /// Chunks that were looked at.
+    /// Chunks that were looked at; none by the audit of a store, which leaves them to those of its jobs.
     pub chunks: u64,
-    /// What does not fit together, one sentence each; empty for a sound job.
+    /// What does not fit together, one sentence each; empty where all is sound.
     pub problems: Vec<String>,
 }
 

@@ -462,9 +462,19 @@ pub trait JobStore: Send + Sync {
     }
 
     /// Holds everything about a job against everything else: counters against a recount, places against statuses,
-    /// dependencies against what they count. Reads the whole job.
+    /// dependencies against what they count, and all rows against the job's digest, which tells where one was lost, doubled,
+    /// or is an old one. Reads the whole job. Damaged rows are problems like any other.
     async fn audit(&self, job_id: JobId) -> Result<Audit> {
         match self.read(Query::Audit(job_id)).await? {
+            Answer::Audit(audit) => Ok(audit),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Holds what belongs to no job against everything else: ids and names of jobs, records, and whether every row belongs to
+    /// a job that is there. Does not look into jobs, as [`audit`](Self::audit) does.
+    async fn audit_store(&self) -> Result<Audit> {
+        match self.read(Query::AuditStore).await? {
             Answer::Audit(audit) => Ok(audit),
             other => Err(unexpected(other)),
         }

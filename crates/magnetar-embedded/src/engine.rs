@@ -156,7 +156,7 @@ impl Engine {
             })?;
         }
         let wakes = step.wakes;
-        let (writes, lanes) = txn.into_parts();
+        let (writes, lanes) = txn.into_parts().map_err(Stop::into_error)?;
         let memo = Memo { rows: view.into_rows(), lanes };
         Ok(Applied { writes, flush, wakes, memo })
     }

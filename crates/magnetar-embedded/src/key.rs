@@ -26,6 +26,11 @@ pub(crate) fn job(job: JobNo) -> Key {
     job.0.to_be_bytes().as_slice().into()
 }
 
+/// The job whose number a key begins with.
+pub(crate) fn parse_job(key: &[u8]) -> Option<JobNo> {
+    number(key, 0).map(JobNo)
+}
+
 /// Behind every key of a job, and before every key of the next.
 pub(crate) fn job_end(job: JobNo) -> Key {
     job.0.saturating_add(1).to_be_bytes().as_slice().into()

@@ -14,6 +14,7 @@ mod audit;
 mod backend;
 #[cfg(feature = "threaded")]
 mod clock;
+mod digest;
 mod engine;
 #[cfg(feature = "files")]
 pub mod files;

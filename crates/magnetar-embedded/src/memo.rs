@@ -142,13 +142,14 @@ pub(crate) fn warm(view: &dyn View, table: Table, from: &[u8], to: &[u8]) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::writes::Stored;
 
     type Change<'c> = (Table, &'c [u8], Option<&'c [u8]>);
 
     fn writes(rows: &[Change<'_>]) -> Writes {
         let mut writes = Writes::default();
         for (table, key, row) in rows {
-            writes.set(*table, Key::from_slice(key), row.map(Bytes::from_slice));
+            writes.set(*table, Key::from_slice(key), row.map(Bytes::from_slice), Stored::Something);
         }
         writes
     }
@@ -182,7 +183,7 @@ mod tests {
         rows.put(Table::Chunk, &0_u64.to_be_bytes(), b"old");
         let mut large = Writes::default();
         for number in 0..=COMMIT_ROWS_MAX as u64 {
-            large.set(Table::Chunk, Key::from_slice(&number.to_be_bytes()), Some(Bytes::from_slice(b"new")));
+            large.set(Table::Chunk, Key::from_slice(&number.to_be_bytes()), Some(Bytes::from_slice(b"new")), Stored::Nothing);
         }
         rows.commit(&large);
         assert_eq!(rows.get(Table::Chunk, &0_u64.to_be_bytes()).unwrap().as_slice(), b"new");

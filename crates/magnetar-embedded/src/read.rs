@@ -43,7 +43,8 @@ fn find(view: &dyn View, query: &Query) -> Result<Answer, Stop> {
         Query::Records { space, prefix, after, limit } => {
             Answer::Records(records(view, space, prefix, after.as_deref(), *limit)?)
         }
-        Query::Audit(job) => Answer::Audit(audit::audit(view, *job)?),
+        Query::Audit(job) => Answer::Audit(audit::of_job(view, *job)?),
+        Query::AuditStore => Answer::Audit(audit::of_store(view)?),
         _ => return Err(magnetar_core::Rejection::invalid("this store is older than the query it was asked").into()),
     })
 }

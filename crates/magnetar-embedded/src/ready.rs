@@ -180,15 +180,6 @@ pub(crate) fn ids(view: &dyn View, job: JobNo, after: Option<ChunkId>, limit: us
     Ok(None)
 }
 
-/// Shows every run of a job: its first and its last chunk.
-pub(crate) fn each_of(view: &dyn View, job: JobNo, show: &mut dyn FnMut(ChunkId, ChunkId)) -> Result<(), Stop> {
-    look::each(view, Table::Ready, &key::job(job), &key::job_end(job), &mut |row_key, Run { first }| {
-        let (_, last) = split(row_key)?;
-        show(first, last);
-        Ok(ControlFlow::Continue(()))
-    })
-}
-
 fn split(key: &[u8]) -> Result<(&[u8], ChunkId), Stop> {
     key::parse_ready(key).ok_or_else(|| Stop::corrupt(Table::Ready, key, "has no ready key"))
 }
@@ -206,7 +197,7 @@ mod tests {
         lanes::Lanes,
         row,
         txn::Txn,
-        writes::{Change, Writes},
+        writes::Writes,
     };
 
     /// The rows of a store, as the commits of transactions leave them.
@@ -224,6 +215,15 @@ mod tests {
             let _ = range.map(|(key, row)| (key.as_slice(), row.as_slice())).try_for_each(|(key, row)| each(key, row));
             Ok(())
         }
+    }
+
+    /// Shows every run of a job: its first and its last chunk.
+    fn each_of(view: &dyn View, job: JobNo, show: &mut dyn FnMut(ChunkId, ChunkId)) -> Result<(), Stop> {
+        look::each(view, Table::Ready, &key::job(job), &key::job_end(job), &mut |row_key, Run { first }| {
+            let (_, last) = split(row_key)?;
+            show(first, last);
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     fn job() -> JobNo {
@@ -291,9 +291,9 @@ mod tests {
                         ready = before;
                     }
                 }
-                let (writes, known) = txn.into_parts();
+                let (writes, known) = txn.into_parts().unwrap();
                 lanes = known;
-                let changes: Vec<(Key, Change)> =
+                let changes: Vec<(Key, Option<row::Bytes>)> =
                     writes.of(Table::Ready).map(|(key, row)| (key.into(), row.map(row::Bytes::from_slice))).collect();
                 for (key, change) in changes {
                     match change {
@@ -322,6 +322,6 @@ mod tests {
         txn.begin_group();
         (1..=1000).for_each(|chunk| txn.put_ready(level(false), chunk));
         (1001..=2000).rev().for_each(|chunk| txn.put_ready(level(true), chunk));
-        assert_eq!(txn.into_parts().0.of(Table::Ready).count(), 2);
+        assert_eq!(txn.into_parts().unwrap().0.of(Table::Ready).count(), 2);
     }
 }

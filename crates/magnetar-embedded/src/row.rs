@@ -12,7 +12,7 @@ use magnetar_core::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use smallvec::SmallVec;
 
-use crate::{key::JobNo, stop::Stop, table::Table};
+use crate::{digest::Digest, key::JobNo, stop::Stop, table::Table};
 
 /// The bytes of a row. Leases and what is smaller need no memory of their own.
 pub(crate) type Bytes = SmallVec<[u8; 64]>;
@@ -31,6 +31,8 @@ pub(crate) struct Meta {
     /// The last id that was given to a job ensured by name.
     pub(crate) last_job_id: i64,
     pub(crate) last_version: u64,
+    /// Over the ids and names of jobs, and the records.
+    pub(crate) digest: Digest,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +53,8 @@ pub(crate) struct Tally {
     pub(crate) last_chunk: ChunkId,
     /// Edges from chunks of this job to waiting chunks of others.
     pub(crate) awaited_elsewhere: u64,
+    /// Over the rows of the job.
+    pub(crate) digest: Digest,
 }
 
 /// A chunk. Its status is never Processing: a chunk is that while it has a lease, and a claim leaves this row alone.
@@ -208,14 +212,26 @@ pub(crate) fn encode<T: Serialize>(table: Table, key: &[u8], row: &T) -> Bytes {
 
 /// The row of these bytes.
 pub(crate) fn decode<T: DeserializeOwned>(table: Table, key: &[u8], bytes: &[u8]) -> Result<T, Stop> {
-    let whole = bytes.split_last_chunk::<CRC_BYTES>().filter(|(body, stored)| crc(table, key, body).to_le_bytes() == **stored);
-    let Some((body, _)) = whole else {
-        return Err(Stop::corrupt(table, key, "does not match its checksum"));
-    };
-    match body.split_first() {
+    match verified(table, key, bytes)?.split_first() {
         Some((&VERSION, fields)) => postcard::from_bytes(fields).map_err(|_| Stop::corrupt(table, key, "does not decode")),
         _ => Err(Stop::corrupt(table, key, "has an unknown version")),
     }
+}
+
+/// The version and the fields of a row that matches its checksum.
+fn verified<'b>(table: Table, key: &[u8], bytes: &'b [u8]) -> Result<&'b [u8], Stop> {
+    let whole = bytes.split_last_chunk::<CRC_BYTES>().filter(|(body, stored)| crc(table, key, body).to_le_bytes() == **stored);
+    whole.map(|(body, _)| body).ok_or_else(|| Stop::corrupt(table, key, "does not match its checksum"))
+}
+
+/// Whether a row matches its checksum.
+pub(crate) fn verify(table: Table, key: &[u8], bytes: &[u8]) -> Result<(), Stop> {
+    verified(table, key, bytes).map(drop)
+}
+
+/// The checksum that a row carries, whether it matches or not.
+pub(crate) fn seal(bytes: &[u8]) -> u32 {
+    bytes.last_chunk::<CRC_BYTES>().map_or(0, |stored| u32::from_le_bytes(*stored))
 }
 
 fn crc(table: Table, key: &[u8], body: &[u8]) -> u32 {

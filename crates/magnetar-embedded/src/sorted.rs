@@ -28,11 +28,17 @@ impl<K: Ord, V> Sorted<K, V> {
         if let Some(known) = self.get_mut(&key) {
             return Some(std::mem::replace(known, value));
         }
+        self.add(key, value);
+        None
+    }
+
+    /// Puts a value under a key that has none.
+    pub(crate) fn add(&mut self, key: K, value: V) {
         if self.ascending.last().is_none_or(|(last, _)| *last < key) {
             self.ascending.push((key, value));
-            return None;
+        } else {
+            self.others.insert(key, value);
         }
-        self.others.insert(key, value)
     }
 
     pub(crate) fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
@@ -45,7 +51,7 @@ impl<K: Ord, V> Sorted<K, V> {
         }
     }
 
-    fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    pub(crate) fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
     {

@@ -11,15 +11,16 @@ use serde::Serialize;
 
 use crate::{
     backend::{Show, View},
+    digest::{self, Scope},
     key::{self, JobNo, Key},
     lanes::{Lanes, ReadOn},
     look::{self, FoundJob},
     memo,
     ready::{self, First, Left, Runs, Tail},
-    row::{self, Meta, Run, Tally},
+    row::{self, Bytes, Meta, Run, Tally},
     stop::Stop,
     table::Table,
-    writes::{Change, Writes},
+    writes::{Change, Stored, Writes},
 };
 
 pub(crate) struct Txn<'v> {
@@ -101,25 +102,50 @@ impl<'v> Txn<'v> {
     }
 
     /// What the backend is to make happen, and what is known of the heads of lanes once it has.
-    pub(crate) fn into_parts(mut self) -> (Writes, Lanes) {
+    pub(crate) fn into_parts(mut self) -> Result<(Writes, Lanes), Stop> {
         self.settle_tail();
         for (run, first) in std::mem::take(&mut self.runs) {
             let bytes = first.map(|first| row::encode(Table::Ready, &run, &Run { first }));
-            self.writes.set(Table::Ready, run, bytes);
+            self.writes.set(Table::Ready, run, bytes, Stored::Something);
         }
+        self.keep_digests()?;
         if let Some(meta) = self.meta.take() {
             self.write_counted(Table::Meta, Key::from_slice(key::META), meta);
         }
         for (job, tally) in self.tallies.take() {
             self.write_counted(Table::Tally, key::job(job), tally);
         }
-        (self.writes, self.lanes)
+        Ok((self.writes, self.lanes))
+    }
+
+    /// Brings the digests up to what the writes make of the rows.
+    fn keep_digests(&mut self) -> Result<(), Stop> {
+        let changes = digest::changes(self.view, &self.writes, &mut |scope| match scope {
+            Scope::Store => Ok(true),
+            // The rows of a deleted job are on their way out.
+            Scope::Job(job) => Ok(self.counted_tally(job)?.now.is_some()),
+        })?;
+        for (scope, change) in changes {
+            match scope {
+                Scope::Store => {
+                    let mut meta = self.meta()?;
+                    meta.digest += change;
+                    self.put_meta(&meta)?;
+                }
+                Scope::Job(job) => {
+                    let mut tally = self.tally(job)?;
+                    tally.digest += change;
+                    self.put_tally(job, Some(&tally))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn write_counted<T: Serialize + PartialEq>(&mut self, table: Table, key: Key, row: Counted<T>) {
         if row.now != row.stored {
             let bytes = row.now.map(|row| row::encode(table, &key, &row));
-            self.writes.set(table, key, bytes);
+            self.writes.set(table, key, bytes, Stored::Something);
         }
     }
 
@@ -164,25 +190,31 @@ impl<'v> Txn<'v> {
         }
     }
 
-    fn set(&mut self, table: Table, key: Key, change: Change) {
+    fn set(&mut self, table: Table, key: Key, row: Option<Bytes>, stored: Stored) {
         if matches!(table, Table::Job | Table::JobId) {
             self.jobs.get_mut().clear();
         }
         if self.is_first {
-            self.writes.set(table, key, change);
+            self.writes.set(table, key, row, stored);
         } else {
-            let before = self.writes.set(table, key.clone(), change);
+            let before = self.writes.set(table, key.clone(), row, stored);
             self.undo.push(Undo::Row(table, key, before));
         }
     }
 
     pub(crate) fn put<T: Serialize>(&mut self, table: Table, key: Key, row: &T) {
         let bytes = row::encode(table, &key, row);
-        self.set(table, key, Some(bytes));
+        self.set(table, key, Some(bytes), Stored::Something);
+    }
+
+    /// Puts a row where none is stored, so that nobody looks for it.
+    pub(crate) fn put_new<T: Serialize>(&mut self, table: Table, key: Key, row: &T) {
+        let bytes = row::encode(table, &key, row);
+        self.set(table, key, Some(bytes), Stored::Nothing);
     }
 
     pub(crate) fn remove(&mut self, table: Table, key: Key) {
-        self.set(table, key, None);
+        self.set(table, key, None, Stored::Something);
     }
 
     /// The job of this id.

@@ -15,8 +15,23 @@ use crate::{
 /// The memory of a larger transaction is not kept.
 const KEPT_ROWS_MAX: usize = 4096;
 
-/// A value to be put, or none for a row to be removed.
-pub(crate) type Change = Option<Bytes>;
+/// What is to become of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// The value to be put, or none for a row to be removed.
+    pub(crate) row: Option<Bytes>,
+    /// What is stored under its key.
+    pub(crate) stored: Stored,
+}
+
+/// What is known of the row that is stored where one is to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// There is none, so nobody needs to look.
+    Nothing,
+    /// There may be one.
+    Something,
+}
 
 /// Changes by table and key.
 #[derive(Debug, Default)]
@@ -27,7 +42,7 @@ pub struct Writes {
 impl Writes {
     /// The changes of a table in the order of their keys: the value to put, or none to remove the row.
     pub fn of(&self, table: Table) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        self.table(table).iter().map(|(key, change)| (key.as_slice(), change.as_deref()))
+        self.table(table).iter().map(|(key, change)| (key.as_slice(), change.row.as_deref()))
     }
 
     /// Whether nothing changes in a table.
@@ -55,14 +70,25 @@ impl Writes {
         &mut self.tables[table.index()]
     }
 
-    /// What is to become of a key, if anything is.
-    pub(crate) fn get(&self, table: Table, key: &[u8]) -> Option<&Change> {
-        self.table(table).get(key)
+    /// The changes of a table in the order of their keys, with what is known of what they replace.
+    pub(crate) fn changes(&self, table: Table) -> impl Iterator<Item = (&Key, &Change)> {
+        self.table(table).iter()
     }
 
-    /// Notes a change, and returns the one that stood there.
-    pub(crate) fn set(&mut self, table: Table, key: Key, change: Change) -> Option<Change> {
-        self.table_mut(table).insert(key, change)
+    /// What is to become of a key, if anything is: the value to put, or none to remove the row.
+    pub(crate) fn get(&self, table: Table, key: &[u8]) -> Option<Option<&Bytes>> {
+        self.table(table).get(key).map(|change| change.row.as_ref())
+    }
+
+    /// Notes a change, and returns the one that stood there. What is known of the stored row is what the first change knew.
+    pub(crate) fn set(&mut self, table: Table, key: Key, row: Option<Bytes>, stored: Stored) -> Option<Change> {
+        let changes = self.table_mut(table);
+        if let Some(known) = changes.get_mut(&key) {
+            let stored = known.stored;
+            return Some(std::mem::replace(known, Change { row, stored }));
+        }
+        changes.add(key, Change { row, stored });
+        None
     }
 
     /// Puts back what [`Writes::set`] returned.
@@ -109,7 +135,7 @@ fn merge(
     each: &mut Show<'_>,
 ) -> ControlFlow<()> {
     while let Some((key, change)) = changes.next_if(|(key, _)| stored.is_none_or(|(stored, _)| key.as_slice() <= stored)) {
-        if let Some(value) = change {
+        if let Some(value) = &change.row {
             each(key, value)?;
         }
         if stored.is_some_and(|(stored, _)| key.as_slice() == stored) {

@@ -125,6 +125,8 @@ impl World {
         if self.store.read(magnetar_core::Query::Stats(0)).await.is_err_and(|error| error.kind() == ErrorKind::Closed) {
             return;
         }
+        let problems = self.store.audit_store().await.expect("an audit of the store").problems;
+        assert!(problems.is_empty(), "the store does not hold together: {problems:#?}");
         for job in self.store.jobs().await.expect("a listing of jobs") {
             let audit = self.store.audit(job.id).await.expect("an audit");
             assert!(audit.problems.is_empty(), "job {} does not hold together: {:#?}", job.id, audit.problems);

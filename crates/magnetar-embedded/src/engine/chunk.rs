@@ -169,7 +169,8 @@ impl Step<'_, '_> {
             }
             Place::Lease => {
                 let Some(lease) = piece.lease else { return };
-                self.txn.put(Table::Lease, key::spot(spot), &lease);
+                // A chunk enters a lease from a place that is none.
+                self.txn.put_new(Table::Lease, key::spot(spot), &lease);
                 if let Some(at) = lease.deadline {
                     self.expect_due(at);
                     self.txn.put(Table::Deadline, key::due(at, spot), &Here);

@@ -91,7 +91,13 @@ impl Step<'_, '_> {
         self.count_awaited(parent.spot, child, 1)
     }
 
-    pub(super) fn put_edge(&mut self, parent: Spot, child: Spot, edge: Edge) {
+    /// Writes an edge that is not stored, between chunks of one job.
+    pub(super) fn put_new_edge(&mut self, parent: Spot, child: Spot, edge: Edge) {
+        self.txn.put_new(Table::Child, key::edge(parent, child), &edge);
+        self.txn.put_new(Table::Parent, key::edge(child, parent), &edge);
+    }
+
+    fn put_edge(&mut self, parent: Spot, child: Spot, edge: Edge) {
         self.txn.put(Table::Child, key::edge(parent, child), &edge);
         self.txn.put(Table::Parent, key::edge(child, parent), &edge);
     }

@@ -170,7 +170,7 @@ impl Step<'_, '_> {
         for (on_job, on) in needs(job.row.id, chunk) {
             if on_job == job.row.id && plan.at.contains(&on) {
                 piece.row.unmet += 1;
-                self.put_edge(Spot { job: job.no, chunk: on }, piece.spot, Edge::Needs);
+                self.put_new_edge(Spot { job: job.no, chunk: on }, piece.spot, Edge::Needs);
                 continue;
             }
             let parent_job = self.job(on_job)?;
@@ -187,13 +187,13 @@ impl Step<'_, '_> {
     fn write_new(&mut self, piece: &Piece, chunk: &NewChunk, tally: &mut Tally) {
         let place = piece.standing().place(&piece.rules(), self.now);
         self.enter(piece, place);
-        self.txn.put(Table::Chunk, key::spot(piece.spot), &piece.row);
+        self.txn.put_new(Table::Chunk, key::spot(piece.spot), &piece.row);
         if piece.row.has_body {
             let body = Body { payload: chunk.payload.clone(), extra: chunk.extra.clone() };
-            self.txn.put(Table::Body, key::spot(piece.spot), &body);
+            self.txn.put_new(Table::Body, key::spot(piece.spot), &body);
         }
         if let Some(name) = &piece.row.key {
-            self.txn.put(Table::Key, key::chunk_key(piece.spot.job, name), &piece.spot.chunk);
+            self.txn.put_new(Table::Key, key::chunk_key(piece.spot.job, name), &piece.spot.chunk);
         }
         tally.stats.total_chunks += 1;
         tally.last_chunk = tally.last_chunk.max(piece.spot.chunk);

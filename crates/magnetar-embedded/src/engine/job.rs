@@ -46,7 +46,7 @@ impl Step<'_, '_> {
             paused: false,
             created_at: self.now,
         };
-        self.txn.put(Table::Job, key::job(no), &row);
+        self.txn.put_new(Table::Job, key::job(no), &row);
         self.txn.put(Table::JobId, key::job_id(id), &no);
         self.txn.put_tally(no, Some(&Tally { stats: JobStats::new(id), ..Tally::default() }))?;
         Ok(Reply::Job { id, created: true })

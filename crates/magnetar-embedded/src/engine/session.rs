@@ -56,7 +56,7 @@ impl Engine {
             buried: Vec::new(),
         };
         engine.begin_session(&mut txn, now).map_err(Stop::into_error)?;
-        Ok((engine, txn.into_parts().0))
+        Ok((engine, txn.into_parts().map_err(Stop::into_error)?.0))
     }
 
     fn begin_session(&mut self, txn: &mut Txn<'_>, now: Timestamp) -> Result<(), Stop> {
@@ -84,7 +84,7 @@ impl Engine {
         step.release_all_of(session).map_err(Stop::into_error)?;
         txn.remove(Table::Session, key::session(session));
         self.buried.push(session);
-        let (writes, _) = txn.into_parts();
+        let (writes, _) = txn.into_parts().map_err(Stop::into_error)?;
         Ok(Applied { writes, flush: Flush::Synced, wakes: false, memo: Memo::default() })
     }
 }

@@ -83,6 +83,10 @@ pub(super) async fn jobs_and_chunks(model: &Model, store: &dyn JobStore, page_ro
         same(&format!("the problems of job {job}"), &Vec::new(), &audit.problems)?;
         same("the chunks an audit looks at", &(all.len() as u64), &audit.chunks)?;
     }
+    let Answer::Audit(audit) = ask(store, Query::AuditStore).await? else {
+        return Err("an audit of the store is answered with something else".to_owned());
+    };
+    same("the problems of the store", &Vec::new(), &audit.problems)?;
     Ok(())
 }
 
