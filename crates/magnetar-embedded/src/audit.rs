@@ -21,6 +21,12 @@ use crate::{
 /// How many rows are held in memory at once.
 const PAGE_ROWS: usize = 1000;
 
+/// Rows by their keys, each sound or damaged.
+type Page<T> = Vec<(Key, Result<T, Stop>)>;
+
+/// What is shown a sound row.
+type ShowSound<'a, 'v, T> = dyn FnMut(&mut Auditor<'v>, &[u8], T) -> Result<(), Stop> + 'a;
+
 /// A view, and what was found in it so far.
 struct Auditor<'v> {
     view: &'v dyn View,
@@ -53,7 +59,7 @@ impl<'v> Auditor<'v> {
     }
 
     /// Rows with `from <= key < to`, sound or damaged, as many as are held in memory at once.
-    fn page<T: DeserializeOwned>(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Vec<(Key, Result<T, Stop>)>, Stop> {
+    fn page<T: DeserializeOwned>(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Page<T>, Stop> {
         let mut page = Vec::new();
         self.view.scan(table, from, to, &mut |row_key, bytes| {
             page.push((Key::from_slice(row_key), row::decode(table, row_key, bytes)));
@@ -68,7 +74,7 @@ impl<'v> Auditor<'v> {
         table: Table,
         from: &[u8],
         to: &[u8],
-        show: &mut dyn FnMut(&mut Self, &[u8], T) -> Result<(), Stop>,
+        show: &mut ShowSound<'_, 'v, T>,
     ) -> Result<(), Stop> {
         let mut from = Key::from_slice(from);
         loop {

@@ -58,7 +58,7 @@ impl AddAssign for Digest {
     }
 }
 
-/// A checksum, spread over 64 bits so that sums of checksums do not meet: the finaliser of SplitMix64 (Steele, Lea and Flood,
+/// A checksum, spread over 64 bits so that sums of checksums do not meet: the finaliser of `SplitMix64` (Steele, Lea and Flood,
 /// "Fast splittable pseudorandom number generators", 2014).
 fn element(table: Table, bytes: &[u8]) -> u64 {
     let mut mixed = (u64::from(row::seal(bytes)) << 8 | u64::from(table as u8)).wrapping_add(0x9e37_79b9_7f4a_7c15);

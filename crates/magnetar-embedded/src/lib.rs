@@ -33,6 +33,7 @@ mod options;
 mod read;
 mod ready;
 mod row;
+mod salvage;
 mod sorted;
 mod stop;
 mod store;
@@ -52,6 +53,7 @@ pub use crate::{
     backend::{Backend, Flush, Reader, Show, Tx, View},
     heir::LockHeir,
     options::Options,
+    salvage::{Salvaged, salvage},
     store::Store,
     table::Table,
     writes::Writes,

@@ -192,13 +192,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        backend::Show,
-        lanes::Lanes,
-        row,
-        txn::Txn,
-        writes::Writes,
-    };
+    use crate::{backend::Show, lanes::Lanes, row, txn::Txn, writes::Writes};
 
     /// The rows of a store, as the commits of transactions leave them.
     #[derive(Default)]

@@ -72,8 +72,7 @@ impl Head {
 impl View for Txn<'_> {
     fn get(&self, table: Table, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<()> {
         match self.writes.get(table, key) {
-            Some(Some(row)) => show(row),
-            Some(None) => {}
+            Some(Change { row, .. }) => row.iter().for_each(|row| show(row)),
             None => self.view.get(table, key, show)?,
         }
         Ok(())

@@ -75,9 +75,9 @@ impl Writes {
         self.table(table).iter()
     }
 
-    /// What is to become of a key, if anything is: the value to put, or none to remove the row.
-    pub(crate) fn get(&self, table: Table, key: &[u8]) -> Option<Option<&Bytes>> {
-        self.table(table).get(key).map(|change| change.row.as_ref())
+    /// What is to become of a key, if anything is.
+    pub(crate) fn get(&self, table: Table, key: &[u8]) -> Option<&Change> {
+        self.table(table).get(key)
     }
 
     /// Notes a change, and returns the one that stood there. What is known of the stored row is what the first change knew.

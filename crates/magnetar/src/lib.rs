@@ -1,6 +1,7 @@
 #![doc = include_str!("../../../README.md")]
 
 mod location;
+mod salvage;
 
 #[doc(no_inline)]
 pub use magnetar_core::limits;
@@ -10,7 +11,7 @@ pub use magnetar_core::{
     Lease, Manifest, ManifestError, NewChunk, OnFailure, Op, Page, Pruned, Query, Record, Rejection, Reply, Result, RetryPolicy,
     SessionId, Sharing, Timestamp, Token, UnknownStatus, Until, machine, manifest,
 };
-pub use magnetar_embedded::{LockHeir, Options};
+pub use magnetar_embedded::{LockHeir, Options, Salvaged};
 pub use magnetar_memory::MemoryStore;
 #[cfg(feature = "redb")]
 pub use magnetar_redb::RedbStore;

@@ -114,6 +114,33 @@ impl Location {
         }
     }
 
+    /// The tables of the store, which are created where there are none.
+    pub(crate) fn backend(&self) -> Result<Box<dyn magnetar_embedded::Backend>> {
+        match &self.backend {
+            #[cfg(feature = "sqlite")]
+            Backend::Sqlite(path) => Ok(Box::new(magnetar_sqlite::SqliteBackend::open(path)?)),
+            #[cfg(not(feature = "sqlite"))]
+            Backend::Sqlite(_) => Err(self.switched_off("SQLite", "sqlite")),
+            #[cfg(feature = "redb")]
+            Backend::Redb(path) => Ok(Box::new(magnetar_redb::RedbBackend::open(path)?)),
+            #[cfg(not(feature = "redb"))]
+            Backend::Redb(_) => Err(self.switched_off("redb", "redb")),
+            Backend::Memory | Backend::Postgres => {
+                Err(Error::new(ErrorKind::Unsupported, format!("open the tables of {self}: they are in no file")))
+            }
+        }
+    }
+
+    /// The same kind of store in another file.
+    pub(crate) fn at(&self, path: PathBuf) -> Self {
+        let shown = path.display().to_string();
+        let backend = match &self.backend {
+            Backend::Redb(_) => Backend::Redb(path),
+            _ => Backend::Sqlite(path),
+        };
+        Self { backend, shown }
+    }
+
     #[cfg(not(all(feature = "sqlite", feature = "redb")))]
     fn switched_off(&self, backend: &str, feature: &str) -> Error {
         Error::new(

@@ -2,11 +2,13 @@
 
 mod finding;
 mod look;
+mod salvage;
 
 use std::io::Write;
 
 use anyhow::Result;
 use clap::Args;
+use magnetar::Location;
 
 use self::finding::Finding;
 use crate::{
@@ -23,6 +25,9 @@ use crate::{
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     target: Target,
+    /// Put everything that is whole into a new store, which must not be there yet.
+    #[arg(long, value_name = "LOCATION")]
+    salvage: Option<Location>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -30,7 +35,10 @@ pub(crate) struct DoctorArgs {
 pub(crate) async fn run(args: DoctorArgs) -> Result<Code> {
     let location = args.target.existing()?;
     let mut findings = look::at_file(&location);
-    findings.extend(look::at_store(&args.target).await);
+    match &args.salvage {
+        Some(to) => findings.extend(salvage::into_new(&location, to)),
+        None => findings.extend(look::at_store(&args.target).await),
+    }
     let code = findings.iter().map(|finding| finding.code).find(|code| *code != Code::Ok).unwrap_or(Code::Ok);
     let mut out = Out::new();
     match args.output.output {

@@ -101,3 +101,38 @@ fn file_that_is_no_store_is_told_with_the_way_out() {
         assert!(doctor.stdout.contains("bad") && doctor.stderr.is_empty(), "{}", doctor.shown());
     }
 }
+
+#[test]
+fn what_is_whole_is_put_into_a_new_store() {
+    let folder = Folder::new();
+    let store = Store::with(&folder.at("jobs.db"), &jobs::plain("few", 3));
+    store.add(7, &jobs::plain("other", 2));
+    drop(store);
+    sql(&folder.at("jobs.db"), "DELETE FROM ready");
+    sql(&folder.at("jobs.db"), "UPDATE chunk SET v = CAST(v || x'00' AS BLOB) WHERE k = (SELECT min(k) FROM chunk)");
+    assert_snapshot!("salvaged", sizeless(&folder.run("doctor jobs.db --salvage saved.db").expect(6).shown()));
+    folder.run("doctor saved.db").expect(0);
+    let failed = folder.run("show saved.db 1 --job few").expect(0).stdout;
+    assert!(failed.contains("failed") && failed.contains("lost: "), "{failed}");
+    folder.run("doctor jobs.db --salvage saved.redb").expect(6);
+    folder.run("doctor saved.redb").expect(0);
+    folder.run("doctor saved.redb --salvage again.db").expect(0);
+    folder.run("doctor jobs.db").expect(6);
+}
+
+#[test]
+fn salvage_replaces_nothing_and_leaves_nothing_where_it_fails() {
+    let folder = Folder::new();
+    drop(Store::with(&folder.at("jobs.db"), &jobs::plain("few", 3)));
+    folder.write("there.db", "");
+    assert!(folder.run("doctor jobs.db --salvage there.db").expect(2).stdout.contains("it is there already"));
+    assert!(folder.run("doctor jobs.db --salvage jobs.db").expect(2).stdout.contains("it is there already"));
+    assert!(folder.run("doctor jobs.db --salvage memory:").expect(2).stdout.contains("name a file"));
+    folder.run("doctor jobs.db --salvage nowhere/saved.db").expect(5);
+    folder.run("doctor absent.db --salvage saved.db").expect(3);
+    folder.write("text.db", &"this is no database\n".repeat(200));
+    folder.run("doctor text.db --salvage saved.db").expect(6);
+    let names = fs::read_dir(folder.at(".")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let left: Vec<_> = names.filter(|name| name.contains("saved") || name.contains("salvage")).collect();
+    assert_eq!(left, Vec::<String>::new());
+}

@@ -20,7 +20,7 @@ use crate::{
 const LOG_BYTES_USUAL: u64 = 80 << 20;
 /// Problems of a job that are told; the rest are counted.
 const PROBLEMS_TOLD: usize = 20;
-const KEEP_A_COPY: &str = "keep a copy of the file, then restore one from before, or `magnetar run` the job in a new store";
+const KEEP_A_COPY: &str = "keep a copy of the file; `magnetar doctor --salvage NEW.db` puts what is whole into a new store";
 
 /// What the file is like, from outside.
 pub(super) fn at_file(location: &Location) -> Vec<Finding> {
@@ -70,6 +70,7 @@ pub(super) async fn at_store(target: &Target) -> Vec<Finding> {
         Err(error) => return vec![failure("store", &error)],
     };
     let mut findings = vec![opened(&site)];
+    findings.extend(beside_jobs(&*site.store).await);
     match jobs(target, &site).await {
         Err(error) => findings.push(failure("store", &error)),
         Ok(jobs) if jobs.is_empty() => findings.push(Finding::note("store", "it holds no job", "")),
@@ -102,21 +103,33 @@ fn opened(site: &Site) -> Finding {
     Finding::ok("store", format!("it opens ({}): {survives}, {shared}", capabilities.backend))
 }
 
+/// What belongs to no job.
+async fn beside_jobs(store: &dyn JobStore) -> Vec<Finding> {
+    match store.audit_store().await {
+        Ok(audit) => problems("store", audit.problems),
+        Err(error) => vec![failure("store", &error.into())],
+    }
+}
+
+/// The first problems of many, and how many there are beside them.
+fn problems(about: &str, problems: Vec<String>) -> Vec<Finding> {
+    let count = problems.len();
+    let bad = |found| Finding::bad(about, found, KEEP_A_COPY, Code::Corrupt);
+    let mut findings: Vec<Finding> = problems.into_iter().take(PROBLEMS_TOLD).map(bad).collect();
+    if count > PROBLEMS_TOLD {
+        findings.push(bad(format!("{} problems more", count - PROBLEMS_TOLD)));
+    }
+    findings
+}
+
 async fn at_job(store: &dyn JobStore, job: &Job) -> Vec<Finding> {
     let about = title(job);
     let audit = match store.audit(job.id).await {
         Ok(audit) => audit,
         Err(error) => return vec![failure(&about, &error.into())],
     };
-    let mut findings = Vec::new();
-    let problems = audit.problems.len();
-    for problem in audit.problems.into_iter().take(PROBLEMS_TOLD) {
-        findings.push(Finding::bad(&about, problem, KEEP_A_COPY, Code::Corrupt));
-    }
-    if problems > PROBLEMS_TOLD {
-        findings.push(Finding::bad(&about, format!("{} problems more", problems - PROBLEMS_TOLD), KEEP_A_COPY, Code::Corrupt));
-    }
-    if problems == 0 {
+    let mut findings = problems(&about, audit.problems);
+    if findings.is_empty() {
         findings.push(Finding::ok(&about, format!("{} together", chunks(audit.chunks, "fits", "fit"))));
     }
     findings.extend(standstill(&about, job));
@@ -137,7 +150,7 @@ fn standstill(about: &str, job: &Job) -> Option<Finding> {
 }
 
 /// An error as a finding. Its text names the way out.
-fn failure(about: &str, error: &anyhow::Error) -> Finding {
+pub(super) fn failure(about: &str, error: &anyhow::Error) -> Finding {
     let code = code_of(error);
     let way_out = if code == Code::Corrupt { KEEP_A_COPY } else { "" };
     Finding::bad(about, text_of(error), way_out, code)
