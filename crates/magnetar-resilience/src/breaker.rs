@@ -91,6 +91,10 @@ struct Parts {
     rule: Rule,
     cooldown: Cooldown,
     cancelled_after: Option<Duration>,
+    /// Whether it matters how long a call takes.
+    is_timed: bool,
+    /// Whether a success that changes nothing is nothing to anybody: no window counts it, and no observer is told.
+    is_quiet: bool,
     attempt_timeout: Option<Duration>,
     retry: Retry,
     clock: Arc<dyn Clock>,
@@ -186,22 +190,37 @@ impl CircuitBreaker {
         Rejection::CircuitOpen { retry_after: Duration::from_millis(wait) }
     }
 
+    /// Most calls come to a breaker that nothing is wrong with: they are let through by one look at the word.
     #[inline]
     fn admit(&self) -> Result<Ticket, Rejection> {
+        match self.word.calm() {
+            Some(generation) if !self.parts.is_timed => Ok(Ticket { generation, started: None }),
+            _ => self.admit_or_refuse(),
+        }
+    }
+
+    fn admit_or_refuse(&self) -> Result<Ticket, Rejection> {
         match self.word.admit(&self.parts.probing, || self.millis()) {
             Admission::Admitted { generation, moved } => {
                 if let Some(moved) = moved {
                     self.settle(moved);
                 }
-                Ok(Ticket { generation, started: self.is_timed().then(|| self.parts.clock.now()) })
+                Ok(Ticket { generation, started: self.parts.is_timed.then(|| self.parts.clock.now()) })
             }
             Admission::Refused { wait } => Err(self.refused(wait)),
         }
     }
 
-    /// A call ended.
+    /// A call ended. Most do well, under a breaker that nothing is wrong with, and nobody wants to know.
     #[inline]
     fn finish(&self, ticket: Ticket, outcome: CallOutcome) {
+        let is_news = outcome != CallOutcome::Success || !self.parts.is_quiet;
+        if is_news || self.word.calm() != Some(ticket.generation) {
+            self.record(ticket, outcome);
+        }
+    }
+
+    fn record(&self, ticket: Ticket, outcome: CallOutcome) {
         let outcome = self.or_failure(&ticket, outcome);
         let Ticket { generation, .. } = ticket;
         let effect = match outcome {
@@ -218,7 +237,6 @@ impl CircuitBreaker {
     }
 
     /// A call that was dropped after too long counts as a failure, where the builder said so.
-    #[inline]
     fn or_failure(&self, ticket: &Ticket, outcome: CallOutcome) -> CallOutcome {
         match (outcome, self.parts.cancelled_after, ticket.started) {
             (CallOutcome::Cancelled, Some(after), Some(started)) if self.parts.clock.now().saturating_sub(started) > after => {
@@ -229,7 +247,6 @@ impl CircuitBreaker {
     }
 
     /// Counts a call of a closed breaker in its window, where it has one.
-    #[inline]
     fn count(&self, ticket: Ticket, outcome: CallOutcome) {
         let Rule::Rate { .. } = self.parts.rule else { return };
         let failed = match outcome {
@@ -259,14 +276,9 @@ impl CircuitBreaker {
         });
     }
 
-    #[inline]
     fn tell(&self, outcome: CallOutcome) {
         self.counts.add(outcome);
         self.parts.observers.tell(&Event::Call { breaker: &self.parts.name, outcome });
-    }
-
-    fn is_timed(&self) -> bool {
-        self.parts.cancelled_after.is_some() || self.parts.rule.is_timed()
     }
 
     /// When a cooldown that begins now is over, rounded up as it is.

@@ -42,6 +42,11 @@ impl Observers {
         self.0.push(observer);
     }
 
+    /// Whether nobody is told: no observer, and no trace.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty() && !cfg!(feature = "tracing")
+    }
+
     /// Tells everyone.
     #[inline]
     pub(crate) fn tell(&self, event: &Event<'_>) {

@@ -178,11 +178,14 @@ impl CircuitBreakerBuilder {
         retry.seed = self.seed;
         retry.observers = self.observers.clone();
         let random = self.seed.map_or_else(Random::from_entropy, Random::seeded);
+        let rule = Rule::new(self.trip, self.config.failure_threshold.max(1) as u64);
         CircuitBreaker::assemble(super::Parts {
             name,
             base: clock.now(),
             probing: Probing::new(self.config.success_threshold, millis_up(lease)),
-            rule: Rule::new(self.trip, self.config.failure_threshold.max(1) as u64),
+            is_timed: self.cancelled_after.is_some() || rule.is_timed(),
+            is_quiet: matches!(rule, Rule::Consecutive { .. }) && self.observers.is_empty(),
+            rule,
             cooldown: Cooldown::new(self.config.cooldown, self.cooldown_jitter, self.cooldown_growth, random),
             cancelled_after: self.cancelled_after,
             attempt_timeout: self.attempt_timeout,

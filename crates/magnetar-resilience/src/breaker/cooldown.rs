@@ -17,7 +17,7 @@ pub(super) struct Cooldown {
     base: Duration,
     jitter: f64,
     growth: Option<(f64, Duration)>,
-    /// How many probes failed since the breaker was closed last.
+    /// How many probes had failed one after another when the breaker was opened last.
     reopened: AtomicI32,
     random: Random,
 }
@@ -39,10 +39,8 @@ impl Cooldown {
 
     /// The breaker changed its mode.
     pub(super) fn moved(&self, moved: &Moved) {
-        match moved.to.mode {
-            Mode::Open { .. } => self.reopened.store(self.streak(moved.from), Relaxed),
-            Mode::Closed { .. } | Mode::ForcedClosed | Mode::ForcedOpen => self.reopened.store(0, Relaxed),
-            Mode::HalfOpen { .. } => {}
+        if let Mode::Open { .. } = moved.to.mode {
+            self.reopened.store(self.streak(moved.from), Relaxed);
         }
     }
 

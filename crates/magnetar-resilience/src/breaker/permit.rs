@@ -31,6 +31,7 @@ impl<B: Deref<Target = CircuitBreaker>> Permit<B> {
     }
 
     /// The service did well.
+    #[inline]
     pub fn success(self) {
         self.end(CallOutcome::Success);
     }

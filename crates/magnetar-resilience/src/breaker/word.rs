@@ -16,6 +16,9 @@ const COUNT_BITS: u32 = 10;
 const COUNT_MASK: u64 = PROBES_MAX as u64;
 const SINCE_MASK: u64 = (1 << 20) - 1;
 
+/// What is zero while the mode is closed and nothing has failed: its tag and its count.
+const CALM_MASK: u64 = (1 << (PAYLOAD_BITS + 2)) - 1;
+
 /// The payload of a mode that somebody forced: it neither counts nor ends.
 const FORCED: u64 = PAYLOAD_MASK;
 /// The largest count and the latest time that a payload holds: 34 years of milliseconds.
@@ -124,8 +127,15 @@ impl Word {
         Stamped::unpack(self.0.load(Acquire))
     }
 
-    /// Lets a call through, or not. The time is asked for only where it matters.
+    /// The generation of a closed breaker under which nothing has failed since the last success. It lets every call through, and
+    /// a success leaves it as it is.
     #[inline]
+    pub(crate) fn calm(&self) -> Option<u32> {
+        let word = self.0.load(Acquire);
+        (word & CALM_MASK == 0).then_some((word >> (PAYLOAD_BITS + 2)) as u32)
+    }
+
+    /// Lets a call through, or not. The time is asked for only where it matters.
     pub(crate) fn admit(&self, probing: &Probing, now: impl Fn() -> u64) -> Admission {
         loop {
             let current = self.load();
@@ -163,7 +173,6 @@ impl Word {
     }
 
     /// A call that was let through under this generation did well.
-    #[inline]
     pub(crate) fn succeed(&self, generation: u32, probing: &Probing) -> Effect {
         self.end(generation, |mode| match mode {
             Mode::Closed { .. } => Mode::Closed { failures: 0 },
@@ -216,7 +225,6 @@ impl Word {
 
     /// The step of a call that was let through under a generation: none where another is in force. A mode of another kind begins a
     /// new generation.
-    #[inline]
     fn end(&self, generation: u32, step: impl Fn(Mode) -> Mode) -> Effect {
         loop {
             let current = self.load();

@@ -181,6 +181,10 @@ mod tests {
         assert_eq!(spend_all(&budget), 5);
         clock.advance(Duration::from_hours(24 * 365));
         assert_eq!(spend_all(&budget), 20);
+        // Far more than the word has room for.
+        (0..200_000).for_each(|_| budget.deposit());
+        assert_eq!(budget.balance(), 20);
+        assert_eq!(spend_all(&budget), 20);
     }
 
     #[test]

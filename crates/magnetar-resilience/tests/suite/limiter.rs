@@ -86,6 +86,7 @@ async fn t23_nobody_passes_those_who_wait() {
     settle().await;
     tokio::time::advance(SECOND).await;
     assert_eq!(limiter.try_acquire(), Err(ResilienceError::RateLimitExceeded), "the token is another's");
+    assert!(poll_once(&mut Box::pin(limiter.acquire())).is_pending());
     waiter.await.unwrap().unwrap();
 }
 
@@ -124,6 +125,16 @@ fn t26_burst_and_start_are_what_is_told() {
     assert_eq!(burst_now(&limiter), 3, "no more than the burst is saved up");
     clock.advance(SECOND / 10);
     assert_eq!(burst_now(&limiter), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn t26_who_comes_after_an_idle_time_finds_the_burst_and_no_more() {
+    let limiter = RateLimiter::builder(1000, SECOND).burst(2).build().unwrap();
+    for _ in 0..3 {
+        let at_once = (0..10).take_while(|_| poll_once(&mut Box::pin(limiter.acquire())).is_ready()).count();
+        assert_eq!(at_once, 2, "nobody's timer was late");
+        tokio::time::advance(SECOND).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

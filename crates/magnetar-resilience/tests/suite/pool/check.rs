@@ -43,6 +43,27 @@ async fn t34_failed_check_clears_what_was_idle_since_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn t34_failed_check_spares_what_came_back_meanwhile() {
+    let lab = Lab::default();
+    let pool = lab.pool(2);
+    let [stale, lent] = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
+    drop(stale);
+    sleep(SECOND).await;
+    lab.book().check = Script::Hangs;
+    let checks = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.acquire().await.map(|guard| guard.id) }
+    });
+    settle().await;
+    sleep(SECOND).await;
+    lab.book().check = Script::Well;
+    let spared = lent.id;
+    drop(lent);
+    assert_eq!(checks.await.unwrap(), Ok(spared));
+    assert_eq!((lab.book().dials, pool.snapshot().closed.unhealthy), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn t34_d15_hung_check_stops_nobody_else() {
     let lab = Lab::default();
     let pool = lab.pool(2);

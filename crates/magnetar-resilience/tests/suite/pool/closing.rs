@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use magnetar_resilience::ResilienceError;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::{
     lab::{Lab, Script, settle},
@@ -31,7 +31,9 @@ async fn t37_close_sends_away_who_waits_and_awaits_what_is_lent() {
     sleep(SECOND).await;
     assert!(!closing.is_finished());
     drop(lent);
+    let start = Instant::now();
     assert!(closing.await.unwrap());
+    assert_eq!(start.elapsed(), Duration::ZERO, "it is woken, and does not look only at its deadline");
     assert!(pool.close(SECOND).await, "closing once more is nothing new");
     assert_eq!(lab.ended(), (2, 0));
 }

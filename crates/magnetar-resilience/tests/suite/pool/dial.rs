@@ -113,6 +113,10 @@ async fn t31_time_out_tells_how_the_last_dial_failed() {
     assert_eq!(patient.unwrap_err(), dialled);
     let Err(AcquireError::Timeout { last_dial, .. }) = hasty else { panic!("{hasty:?}") };
     assert_eq!(last_dial, Some(dialled));
+    lab.book().create = Script::Well;
+    let _guard = pool.acquire().await.unwrap();
+    let again = pool.acquire_within(SECOND).await;
+    assert!(matches!(again, Err(AcquireError::Timeout { last_dial: None, .. })), "one succeeded since: {again:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,6 +47,17 @@ async fn t35_d13_lifetime_ends_every_connection_also_one_in_use() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn t35_old_connection_is_not_lent_and_the_reaper_closes_it() {
+    let lab = Lab::default();
+    let pool = lab.builder(10).config(timed(None, Some(100 * SECOND), 0)).build().unwrap();
+    drop((pool.acquire().await.unwrap(), pool.acquire().await.unwrap()));
+    sleep(101 * SECOND).await;
+    assert_eq!((pool.acquire().await.unwrap().id, pool.snapshot().closed.lifetime), (3, 2), "before the reaper comes at 120 s");
+    sleep(120 * SECOND).await;
+    assert_eq!((pool.snapshot().idle, pool.snapshot().closed.lifetime), (0, 3), "nobody asked for it");
+}
+
+#[tokio::test(start_paused = true)]
 async fn t35_lifetimes_are_spread_and_never_longer_than_told() {
     let lab = Lab::default();
     let log = Log::default();
