@@ -7,6 +7,19 @@
 
 #[cfg(target_os = "linux")]
 pub mod kill;
+pub mod faults;
+mod folder;
+mod panics;
+pub mod power;
+mod site;
+mod storage;
+mod tap;
+mod vfs;
+mod wide;
+mod workload;
 mod rig;
 
-pub use crate::rig::{Counts, Failure, Rig, play, replay, rigs};
+pub use crate::{
+    rig::{Counts, Failure, Rig, play, replay, rigs},
+    wide::play_wide,
+};

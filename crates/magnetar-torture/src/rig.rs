@@ -90,5 +90,7 @@ pub fn rigs() -> Vec<Box<dyn Rig>> {
     let mut rigs: Vec<Box<dyn Rig>> = Vec::new();
     #[cfg(target_os = "linux")]
     rigs.extend(crate::kill::rigs());
+    rigs.extend(crate::power::rigs());
+    rigs.extend(crate::faults::rigs());
     rigs
 }
