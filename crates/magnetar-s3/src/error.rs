@@ -2,6 +2,7 @@
 
 use std::{error::Error as StdError, time::Duration};
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::{
     config::http::HttpResponse,
     error::{BoxError, ConnectorError, ProvideErrorMetadata, SdkError},
@@ -106,8 +107,7 @@ impl<E: StdError + ProvideErrorMetadata + Send + Sync + 'static> From<SdkError<E
                 let class = class::of_answer(answer.status, answer.code.as_deref());
                 Self { failure: Failure::Answer(answer), class, retry_after, source: context.into_err().into() }
             }
-            // Nothing was sent, and nothing was said about the service: as if one of our own parts had refused.
-            SdkError::ConstructionFailure(_) => Self::new(Failure::Construction, ErrorClass::Rejected, source(error)),
+            SdkError::ConstructionFailure(_) => Self::new(UNMADE.0, UNMADE.1, source(error)),
             SdkError::TimeoutError(_) => Self::new(Failure::Timeout, ErrorClass::Transient, source(error)),
             SdkError::DispatchFailure(ref context) => {
                 let (failure, class) = context.as_connector_error().map_or(BROKEN, of_connector);
@@ -134,14 +134,16 @@ impl From<S3Error> for ResilienceError {
     }
 }
 
+/// Nothing was sent, and nothing is said about the service: as if one of our own parts had refused.
+const UNMADE: (Failure, ErrorClass) = (Failure::Construction, ErrorClass::Rejected);
 const BROKEN: (Failure, ErrorClass) = (Failure::Broken, ErrorClass::Transient);
 
 /// Nothing was sent where no connection came about. Of a timeout it is not told whether the request was on its way.
 fn of_connector(error: &ConnectorError) -> (Failure, ErrorClass) {
-    if error.is_timeout() {
+    if error.is_user() || error.source().is_some_and(<dyn StdError>::is::<CredentialsError>) {
+        UNMADE
+    } else if error.is_timeout() {
         (Failure::Timeout, ErrorClass::Transient)
-    } else if error.is_user() {
-        (Failure::Construction, ErrorClass::Rejected)
     } else if error.connection_metadata().is_none() {
         (Failure::Unreachable, ErrorClass::Unsent)
     } else {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use aws_credential_types::provider::{error::CredentialsError, future::ProvideCredentials as ProvidedCredentials};
 use magnetar_resilience::{Classify, ErrorClass, ResilienceError};
 use magnetar_s3::{
-    S3Error,
-    aws_sdk_s3::{Client, operation::get_object::GetObjectError},
+    S3Error, S3Factory,
+    aws_sdk_s3::{Client, config::ProvideCredentials, operation::get_object::GetObjectError},
 };
 
 use crate::{fault::Fault, rig::Rig, server::BUCKET};
@@ -52,9 +53,28 @@ async fn each_failure_on_the_way_has_its_class() {
 async fn request_that_cannot_be_made_says_nothing_about_the_service() {
     let rig = Rig::start().await;
     let client = rig.factory().client().unwrap();
+    let unmade = (ErrorClass::Rejected, "the request could not be made".to_owned());
     let error = S3Error::from(client.get_object().bucket(BUCKET).send().await.unwrap_err());
-    assert_eq!((error.class(), error.to_string().as_str()), (ErrorClass::Rejected, "the request could not be made"));
+    assert_eq!((error.class(), error.to_string()), unmade, "it has no key");
+
+    let builder = S3Factory::builder("us-east-1").endpoint(&format!("http://{}", rig.proxy.address));
+    let keyless = builder.credentials(Keyless).path_style().build().unwrap();
+    let error = fetch(&keyless.client().unwrap()).await.unwrap_err();
+    assert_eq!((error.class(), error.to_string()), unmade, "nobody knows the credentials");
     assert_eq!(rig.proxy.tally().accepted, 0);
+}
+
+/// Knows no credentials.
+#[derive(Debug)]
+struct Keyless;
+
+impl ProvideCredentials for Keyless {
+    fn provide_credentials<'a>(&'a self) -> ProvidedCredentials<'a>
+    where
+        Self: 'a,
+    {
+        ProvidedCredentials::ready(Err(CredentialsError::not_loaded("no keys")))
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
