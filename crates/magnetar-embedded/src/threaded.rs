@@ -29,7 +29,7 @@ use crate::{
     options::Options,
     store::closed,
     sync::{Mutex, lock},
-    writer::{Writer, poisoned},
+    writer::{Writer, damaged, poisoned},
 };
 
 /// How often a read waits for ends to be told before it gives up.
@@ -129,6 +129,11 @@ impl Threaded {
             self.check()?;
             match self.readers.ask(query.clone())?.await? {
                 Seen::Whole(answer) => return Ok(*answer),
+                Seen::Panicked(why) => {
+                    let error = damaged(&why);
+                    lock(&self.shared.poison).get_or_insert(why);
+                    return Err(error);
+                }
                 Seen::Half => {
                     let (answerer, awaited) = answer(closed);
                     self.shared.queue.push(Request::new(Vec::new(), Ask::Settle(answerer)))?;

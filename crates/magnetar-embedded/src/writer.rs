@@ -36,9 +36,13 @@ impl Writer {
         clock: Arc<dyn Clock>,
         locks: Box<dyn Locks>,
     ) -> Result<Self> {
-        let tx = backend.begin()?;
-        let (engine, writes) = Engine::open(&*tx, options, locks, clock.now())?;
-        tx.commit(&writes, Flush::Synced)?;
+        let open = || {
+            let tx = backend.begin()?;
+            let (engine, writes) = Engine::open(&*tx, options, locks, clock.now())?;
+            tx.commit(&writes, Flush::Synced)?;
+            Ok(engine)
+        };
+        let engine = catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|panic| Err(damaged(&panic_text(&*panic))))?;
         Ok(Self { backend, engine, clock, learned: None, poison: None })
     }
 
@@ -140,7 +144,7 @@ impl Writer {
             }
             Err(panic) => {
                 let why = panic_text(&*panic);
-                let error = poisoned(&why);
+                let error = damaged(&why);
                 self.poison = Some(why);
                 Err(error)
             }
@@ -182,7 +186,13 @@ pub(crate) fn poisoned(why: &str) -> Error {
     Error::new(ErrorKind::Poisoned, format!("use a handle whose store failed before ({why}); open it again"))
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+/// The error of the call in which the engine below panicked, which it does over damage.
+pub(crate) fn damaged(why: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("use a damaged store ({why}); open it again and audit it"))
+}
+
+/// What a panic says.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
     format!("the engine below panicked: {}", text.unwrap_or_else(|| "no message".to_owned()))
 }

@@ -37,6 +37,7 @@ struct Rig {
 struct Controls {
     fault: Mutex<Fault>,
     is_dead: AtomicBool,
+    panics_reading: AtomicBool,
     is_blocked: Mutex<bool>,
     unblocked: Condvar,
     commits: AtomicUsize,
@@ -50,6 +51,7 @@ impl Rig {
         let controls = Controls {
             fault: Mutex::new(Fault::None),
             is_dead: AtomicBool::new(false),
+            panics_reading: AtomicBool::new(false),
             is_blocked: Mutex::new(false),
             unblocked: Condvar::new(),
             commits: AtomicUsize::new(0),
@@ -99,6 +101,7 @@ struct RigTx<'a> {
 
 impl View for RigTx<'_> {
     fn get(&self, table: Table, key: &[u8], show: &mut dyn FnMut(&[u8])) -> Result<()> {
+        assert!(!self.controls.panics_reading.load(SeqCst), "planted");
         self.tx.get(table, key, show)
     }
 
@@ -111,6 +114,18 @@ impl View for RigTx<'_> {
             gone_on.recv().unwrap();
         }
         self.tx.scan(table, from, to, each)
+    }
+}
+
+struct RigReader {
+    reader: Box<dyn Reader>,
+    controls: Arc<Controls>,
+}
+
+impl Reader for RigReader {
+    fn view(&mut self) -> Result<Box<dyn View + '_>> {
+        assert!(!self.controls.panics_reading.load(SeqCst), "planted");
+        self.reader.view()
     }
 }
 
@@ -145,7 +160,7 @@ impl Backend for Rig {
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>> {
-        self.backend.reader()
+        Ok(Box::new(RigReader { reader: self.backend.reader()?, controls: Arc::clone(&self.controls) }))
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -174,7 +189,8 @@ fn failed_commit_or_panic_below_poisons_until_the_store_is_opened_again() {
         block_on(async {
             with_chunks(&store, 2).await;
             rig.fail_next(fault);
-            store.claim_pending(1).await.expect_err("the commit failed");
+            let first = if fault == Fault::Panic { ErrorKind::Corrupt } else { ErrorKind::Backend };
+            assert_eq!(kind(store.claim_pending(1).await), first, "{fault:?}");
             assert_eq!(kind(store.claim_pending(1).await), ErrorKind::Poisoned, "{fault:?}");
             assert_eq!(kind(store.get_stats(1).await), ErrorKind::Poisoned, "{fault:?}");
             drop(store);
@@ -182,6 +198,23 @@ fn failed_commit_or_panic_below_poisons_until_the_store_is_opened_again() {
             assert_eq!(again.get_stats(1).await.unwrap().total_chunks, 2);
         });
     }
+}
+
+#[test]
+fn panic_below_a_read_or_an_opening_is_damage_too() {
+    let rig = Rig::new();
+    let store = rig.open();
+    block_on(async {
+        with_chunks(&store, 2).await;
+        rig.panics_reading.store(true, SeqCst);
+        assert_eq!(kind(store.get_chunk(1, 1).await), ErrorKind::Corrupt);
+        assert_eq!(kind(store.get_chunk(1, 1).await), ErrorKind::Poisoned);
+        assert_eq!(kind(store.claim_pending(1).await), ErrorKind::Poisoned);
+        let opened = Store::threaded(Box::new(rig.clone()), Options::default(), Arc::new(SystemClock));
+        assert_eq!(kind(opened.map(drop)), ErrorKind::Corrupt);
+        rig.panics_reading.store(false, SeqCst);
+        assert_eq!(rig.open().get_stats(1).await.unwrap().total_chunks, 2);
+    });
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::{
     stop::Stop,
     store::closed,
     sync::{Mutex, lock},
+    writer::panic_text,
 };
 
 /// The most queries that may wait.
@@ -26,6 +27,8 @@ pub(super) enum Seen {
     Whole(Box<Answer>),
     /// Ends were being told, so counters and statuses do not fit together yet.
     Half,
+    /// The engine below panicked: what it would say next cannot be trusted.
+    Panicked(String),
 }
 
 impl Lost for Seen {
@@ -113,5 +116,5 @@ fn see(reader: &mut dyn Reader, query: &Query) -> Result<Seen> {
         }
         read::answer(&*view, query).map(|answer| Seen::Whole(Box::new(answer)))
     }));
-    seen.unwrap_or_else(|_| Err(Error::new(ErrorKind::Corrupt, "read: the engine below panicked; check the store for damage")))
+    seen.unwrap_or_else(|panic| Ok(Seen::Panicked(panic_text(&*panic))))
 }
