@@ -9,7 +9,6 @@ mod readers;
 
 use std::{
     sync::{Arc, Weak},
-    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -28,7 +27,7 @@ use crate::{
     locks::Locks,
     options::Options,
     store::closed,
-    sync::{Mutex, lock},
+    sync::{Mutex, lock, sync_channel, thread},
     writer::{Writer, damaged, poisoned},
 };
 
@@ -38,7 +37,7 @@ const SETTLES_MAX: usize = 1000;
 pub(crate) struct Threaded {
     shared: Arc<Shared>,
     readers: Readers,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    writer: Mutex<Option<thread::JoinHandle<()>>>,
     /// The process that opened the store. A child of a fork has the memory, but not the threads.
     process: u32,
 }
@@ -185,7 +184,7 @@ impl Shared {
 
     /// Has the writer do its upkeep, and waits for it.
     fn upkeep(&self) {
-        let (done, wait) = std::sync::mpsc::sync_channel(1);
+        let (done, wait) = sync_channel(1);
         if self.queue.push_own(Request::new(Vec::new(), Ask::Upkeep(done))) {
             // The writer may be gone before it answers; then there is nothing to wait for.
             let _ = wait.recv();
@@ -205,7 +204,7 @@ fn refuse_forked(opened_by: u32, process: u32) -> Result<()> {
 }
 
 /// Starts a thread with a name.
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>> {
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(body)

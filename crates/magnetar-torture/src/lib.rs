@@ -7,6 +7,7 @@
 
 #[cfg(target_os = "linux")]
 pub mod kill;
+pub mod model;
 pub mod faults;
 mod folder;
 mod panics;

@@ -3,18 +3,16 @@
 //! To wake sixty callers takes about half as long as to apply their groups. A few are woken by the writer itself, for whom
 //! another thread would be one more to wait for.
 
-use std::{
-    sync::{
-        Arc, Weak,
-        mpsc::{SyncSender, sync_channel},
-    },
-    thread::JoinHandle,
-};
+use std::sync::{Arc, Weak};
 
 use magnetar_core::{Group, Result};
 
 use super::{Outcomes, Shared, spawn};
-use crate::{answer::Answerer, engine::Outcome};
+use crate::{
+    answer::Answerer,
+    engine::Outcome,
+    sync::{SyncSender, sync_channel, thread::JoinHandle},
+};
 
 /// From so many answers on it is worth the hand-over.
 const MANY: usize = 8;

@@ -4,16 +4,15 @@
 //! writer *gathers*: before it commits, it waits until as many groups as last time have come, but no longer than a share of
 //! the mean batch time. What has come is applied meanwhile. A lone caller never waits.
 
-use std::{
-    collections::VecDeque,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, time::Duration};
 
 use magnetar_core::{Group, Result};
 
 use super::queue::{Queue, Request, Room, now};
-use crate::engine::{Arrival, Outcome, Requests};
+use crate::{
+    engine::{Arrival, Outcome, Requests},
+    sync::{Instant, thread},
+};
 
 /// The longest time for which a batch is gathered.
 const GATHER_MAX: Duration = Duration::from_millis(1);

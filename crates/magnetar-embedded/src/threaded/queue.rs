@@ -2,13 +2,8 @@
 
 use std::{
     collections::VecDeque,
-    hint,
-    sync::{
-        Condvar, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-        mpsc::SyncSender,
-    },
-    time::{Duration, Instant},
+    sync::{PoisonError, atomic::Ordering::Relaxed},
+    time::Duration,
 };
 
 use magnetar_core::{Error, ErrorKind, Group, Op, Result};
@@ -19,7 +14,7 @@ use crate::{
     engine::Outcome,
     options::Options,
     store::closed,
-    sync::{Mutex, MutexGuard, lock},
+    sync::{AtomicUsize, Condvar, Instant, Mutex, MutexGuard, SyncSender, lock, spin_loop},
 };
 
 /// Bytes of one batch, as a rough sum of what its ops carry.
@@ -212,7 +207,7 @@ impl Queue {
         if !awake_for.is_zero() {
             let begun = now();
             while self.waiting.load(Relaxed) == 0 && begun.elapsed() < awake_for {
-                hint::spin_loop();
+                spin_loop();
             }
         }
         let inner = lock(&self.inner);

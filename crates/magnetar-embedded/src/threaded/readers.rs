@@ -2,8 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, PoisonError},
-    thread::JoinHandle,
+    sync::{Arc, PoisonError},
 };
 
 use magnetar_core::{Answer, Error, ErrorKind, Query, Result};
@@ -15,7 +14,7 @@ use crate::{
     look, read,
     stop::Stop,
     store::closed,
-    sync::{Mutex, lock},
+    sync::{Condvar, Mutex, lock, thread::JoinHandle},
     writer::panic_text,
 };
 
