@@ -33,7 +33,7 @@ use self::{
     word::{Admission, Effect, Mode, Moved, Probing, Word},
 };
 use crate::{
-    clock::{Clock, millis, millis_up},
+    clock::{Clock, millis, millis_up, nanos},
     observe::{BreakerMode, CallOutcome, Event, Observers},
     outcome::Rejection,
     retry::Retry,
@@ -194,7 +194,7 @@ impl CircuitBreaker {
     #[inline]
     fn admit(&self) -> Result<Ticket, Rejection> {
         match self.word.calm() {
-            Some(generation) if !self.parts.is_timed => Ok(Ticket { generation, started: None }),
+            Some(generation) if !self.parts.is_timed => Ok(Ticket { generation, started: 0 }),
             _ => self.admit_or_refuse(),
         }
     }
@@ -205,7 +205,7 @@ impl CircuitBreaker {
                 if let Some(moved) = moved {
                     self.settle(moved);
                 }
-                Ok(Ticket { generation, started: self.parts.is_timed.then(|| self.parts.clock.now()) })
+                Ok(Ticket { generation, started: if self.parts.is_timed { nanos(self.parts.clock.now()) } else { 0 } })
             }
             Admission::Refused { wait } => Err(self.refused(wait)),
         }
@@ -238,10 +238,8 @@ impl CircuitBreaker {
 
     /// A call that was dropped after too long counts as a failure, where the builder said so.
     fn or_failure(&self, ticket: &Ticket, outcome: CallOutcome) -> CallOutcome {
-        match (outcome, self.parts.cancelled_after, ticket.started) {
-            (CallOutcome::Cancelled, Some(after), Some(started)) if self.parts.clock.now().saturating_sub(started) > after => {
-                CallOutcome::Failure
-            }
+        match (outcome, self.parts.cancelled_after) {
+            (CallOutcome::Cancelled, Some(after)) if ticket.took(self.parts.clock.now()) > after => CallOutcome::Failure,
             _ => outcome,
         }
     }
@@ -255,8 +253,7 @@ impl CircuitBreaker {
             _ => return,
         };
         let now = self.parts.clock.now();
-        let took = ticket.started.map_or(Duration::ZERO, |started| now.saturating_sub(started));
-        if self.parts.rule.opens(ticket.generation, failed, took, now)
+        if self.parts.rule.opens(ticket.generation, failed, ticket.took(now), now)
             && let Effect::Moved(moved) = self.word.trip(ticket.generation, |from| self.until(from))
         {
             self.settle(moved);

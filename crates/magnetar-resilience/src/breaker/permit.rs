@@ -17,11 +17,18 @@ pub struct Permit<B: Deref<Target = CircuitBreaker>> {
     ticket: Option<Ticket>,
 }
 
-/// Under which generation a call was let through, and when, where that matters.
+/// Under which generation a call was let through, and when in nanoseconds of the clock, or 0 where that does not matter.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticket {
     pub(super) generation: u32,
-    pub(super) started: Option<Duration>,
+    pub(super) started: u64,
+}
+
+impl Ticket {
+    /// How long the call took, if it ended now.
+    pub(super) fn took(&self, now: Duration) -> Duration {
+        now.saturating_sub(Duration::from_nanos(self.started))
+    }
 }
 
 impl<B: Deref<Target = CircuitBreaker>> Permit<B> {
@@ -32,23 +39,23 @@ impl<B: Deref<Target = CircuitBreaker>> Permit<B> {
 
     /// The service did well.
     #[inline]
-    pub fn success(self) {
+    pub fn success(mut self) {
         self.end(CallOutcome::Success);
     }
 
     /// The service did not.
-    pub fn failure(self) {
+    pub fn failure(mut self) {
         self.end(CallOutcome::Failure);
     }
 
     /// The call says nothing about the service.
-    pub fn ignore(self) {
+    pub fn ignore(mut self) {
         self.end(CallOutcome::Ignored);
     }
 
     /// The call ended like this.
     #[inline]
-    pub fn record(self, verdict: Verdict) {
+    pub fn record(mut self, verdict: Verdict) {
         self.end(match verdict {
             Verdict::Success | Verdict::Failure { class: ErrorClass::Permanent, .. } => CallOutcome::Success,
             Verdict::Failure { class: ErrorClass::Rejected, .. } => CallOutcome::Ignored,
@@ -57,7 +64,7 @@ impl<B: Deref<Target = CircuitBreaker>> Permit<B> {
     }
 
     #[inline]
-    fn end(mut self, outcome: CallOutcome) {
+    fn end(&mut self, outcome: CallOutcome) {
         if let Some(ticket) = self.ticket.take() {
             self.breaker.finish(ticket, outcome);
         }
@@ -67,9 +74,8 @@ impl<B: Deref<Target = CircuitBreaker>> Permit<B> {
 impl<B: Deref<Target = CircuitBreaker>> Drop for Permit<B> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            let outcome = if thread::panicking() { CallOutcome::Failure } else { CallOutcome::Cancelled };
-            self.breaker.finish(ticket, outcome);
+        if self.ticket.is_some() {
+            self.end(if thread::panicking() { CallOutcome::Failure } else { CallOutcome::Cancelled });
         }
     }
 }
