@@ -121,8 +121,13 @@ impl<'v> Txn<'v> {
     fn keep_digests(&mut self) -> Result<(), Stop> {
         let changes = digest::changes(self.view, &self.writes, &mut |scope| match scope {
             Scope::Store => Ok(true),
-            // The rows of a deleted job are on their way out.
-            Scope::Job(job) => Ok(self.counted_tally(job)?.now.is_some()),
+            Scope::Job(job) => match self.counted_tally(job) {
+                // The rows of a deleted job are on their way out.
+                Ok(tally) => Ok(tally.now.is_some()),
+                // Where the counters are damaged there is no digest to keep, and others must not suffer for it.
+                Err(Stop::Reject(_)) => Ok(false),
+                Err(fault) => Err(fault),
+            },
         })?;
         for (scope, change) in changes {
             match scope {

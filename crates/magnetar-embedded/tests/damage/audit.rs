@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures_lite::future::block_on;
-use magnetar_core::JobStore;
+use magnetar_core::{JobStore, Op};
 use magnetar_embedded::Table;
 
 use crate::tables::{Place, Tables, lived_in};
@@ -67,6 +67,20 @@ fn numbers_that_fell_behind_what_they_gave_are_told() {
     let state = tables.state().clone();
     let first = state.history.iter().find(|((table, _), _)| *table == Table::Meta).unwrap();
     assert_ne!(verdict(&tables.with(&first.0, Some(&first.1))), Vec::<String>::new());
+}
+
+#[test]
+fn damaged_counters_of_a_job_keep_nobody_from_the_others() {
+    let tables = lived_in();
+    let counters = (Table::Tally, 1_u64.to_be_bytes().to_vec());
+    let damaged = tables.with(&counters, Some(&vec![0; 20]));
+    let store = damaged.open().unwrap();
+    block_on(async {
+        let outcomes = store.submit(vec![vec![Op::Pause { job: 1 }], vec![Op::Pause { job: 2 }]]).await.unwrap();
+        assert!(outcomes.get(1).unwrap().is_ok(), "{outcomes:?}");
+        assert!(store.audit(2).await.unwrap().problems.is_empty());
+    });
+    std::mem::forget(store);
 }
 
 #[test]
