@@ -70,9 +70,7 @@ pub(crate) fn install() -> Result<()> {
     // SAFETY: takes numbers, and touches no memory.
     checked(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).context("give up new privileges")?;
     // SAFETY: the program and what it points to live on, and its length is that of the filter.
-    let answer = unsafe {
-        libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, std::ptr::from_mut(&mut program))
-    };
+    let answer = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, std::ptr::from_mut(&mut program)) };
     checked(answer).context("install the filter")
 }
 

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use magnetar_core::{
-    Answer, Capabilities, Expect, Fence, Group, JobState, JobStatus, JobStore, Op, Query, Rejection, Reply,
-};
+use magnetar_core::{Answer, Capabilities, Expect, Fence, Group, JobState, JobStatus, JobStore, Op, Query, Rejection, Reply};
 
 /// What is wrong with a worker or its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

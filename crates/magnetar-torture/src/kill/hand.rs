@@ -5,9 +5,7 @@ use std::{thread, time::Duration};
 use anyhow::{Context, Result, anyhow, bail};
 use fastrand::Rng;
 use futures_lite::future::block_on;
-use magnetar_core::{
-    Answer, Claim, ErrorKind, Fence, Group, JobState, JobStore, Lane, Op, Query, Reply,
-};
+use magnetar_core::{Answer, Claim, ErrorKind, Fence, Group, JobState, JobStore, Lane, Op, Query, Reply};
 
 use super::{
     flaw::Flaw,
@@ -168,7 +166,8 @@ impl Hand<'_> {
             bail!("dependencies were answered with something else");
         };
         let mut wanted = wanted.to_vec();
-        (parents.sort_unstable(), wanted.sort_unstable());
+        parents.sort_unstable();
+        wanted.sort_unstable();
         anyhow::ensure!(parents == wanted, "{fence} depends on {parents:?} and was put in with {wanted:?}");
         for (job, chunk) in parents {
             let parent = block_on(self.store.get_chunk(job, chunk)).context("read a parent")?.context("a parent is gone")?;

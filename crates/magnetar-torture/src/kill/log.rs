@@ -116,8 +116,8 @@ impl Record {
 
     /// The parent that a [`Kind::Saw`] is about: job and chunk.
     pub(crate) fn parent(&self) -> (u16, u32) {
-        let [a, b, c, d, e, f, ..] = self.extra.to_le_bytes();
-        (u16::from_le_bytes([e, f]), u32::from_le_bytes([a, b, c, d]))
+        let (job, chunk) = (self.extra >> 32, self.extra & u64::from(u32::MAX));
+        (u16::try_from(job).unwrap_or_default(), u32::try_from(chunk).unwrap_or_default())
     }
 
     /// The `extra` of a [`Kind::Saw`].

@@ -180,9 +180,9 @@ impl Oracle {
         story.open += 1;
         story.highest = story.highest.max(token);
         match story.accepted {
-            Some(accepted) if accepted < token => {
-                Err(format!("chunk {job}/{chunk} was handed out under token {token}, and accepted under token {accepted} before it"))
-            }
+            Some(accepted) if accepted < token => Err(format!(
+                "chunk {job}/{chunk} was handed out under token {token}, and accepted under token {accepted} before it"
+            )),
             _ => Ok(()),
         }
     }
@@ -231,8 +231,7 @@ impl Oracle {
     /// The attempt that a record is about, which must be of the same thread and not have ended.
     fn attempt(&mut self, record: &Record) -> Result<&mut Attempt, String> {
         let attempt = self.attempts.get_mut(&record.token).ok_or_else(|| format!("there was no attempt for: {record}"))?;
-        let is_own = (attempt.worker, attempt.thread, attempt.spot)
-            == (record.worker, record.thread, (record.job, record.chunk));
+        let is_own = (attempt.worker, attempt.thread, attempt.spot) == (record.worker, record.thread, (record.job, record.chunk));
         if !is_own || attempt.outcome.is_some() {
             return Err(format!("the rig is broken: {record}, but its attempt is {attempt:?}"));
         }
@@ -263,13 +262,20 @@ impl Oracle {
         if kind == Kind::Lost {
             self.losses += 1;
             let was_done = story.seen_done == Some(token) || story.accepted == Some(token);
-            return if was_done { Err(format!("chunk {job}/{chunk} was done under token {token}, which was then refused")) } else { Ok(()) };
+            return if was_done {
+                Err(format!("chunk {job}/{chunk} was done under token {token}, which was then refused"))
+            } else {
+                Ok(())
+            };
         }
         // A failure may be logged after the next attempt has begun, and even ended; a completion may not, because nothing comes
         // after it.
         let is_stale = was_stale || (kind == Kind::Accepted && story.highest > token);
         if is_stale {
-            return Err(format!("chunk {job}/{chunk}: {kind:?} of a stale token: {token}; it was handed out under {}", story.highest));
+            return Err(format!(
+                "chunk {job}/{chunk}: {kind:?} of a stale token: {token}; it was handed out under {}",
+                story.highest
+            ));
         }
         if let Some(accepted) = story.accepted.filter(|accepted| kind == Kind::Accepted || *accepted <= token) {
             return Err(format!("chunk {job}/{chunk}: {kind:?} of token {token} after it was accepted under token {accepted}"));
@@ -281,7 +287,10 @@ impl Oracle {
                     return Err(format!("chunk {job}/{chunk} was accepted under token {token}, which had no effect"));
                 }
                 if story.seen_done.is_some_and(|seen| seen != token) {
-                    return Err(format!("chunk {job}/{chunk} was seen done under {:?}, and accepted under {token}", story.seen_done));
+                    return Err(format!(
+                        "chunk {job}/{chunk} was seen done under {:?}, and accepted under {token}",
+                        story.seen_done
+                    ));
                 }
             }
             Kind::Failed => {

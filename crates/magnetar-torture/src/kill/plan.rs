@@ -1,13 +1,14 @@
 //! What there is to do in a round, and how each chunk must end. All of it follows from a seed, so that workers and the rig know
 //! the same without telling each other.
 
-use std::{collections::{BTreeMap, BTreeSet}, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use fastrand::Rng;
-use magnetar_core::{
-    ChunkId, JobId, JobOptions, JobSpec, JobState, JobStatus, Manifest, NewChunk, OnFailure, RetryPolicy,
-};
+use magnetar_core::{ChunkId, JobId, JobOptions, JobSpec, JobState, JobStatus, Manifest, NewChunk, OnFailure, RetryPolicy};
 
 /// How the work on a chunk goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,10 +80,7 @@ impl Plan {
         };
         let poison = JobPlan {
             id: POISON,
-            options: JobOptions {
-                retry: RetryPolicy { max_crashes: POISON_CRASHES_MAX, ..retry },
-                on_failure: OnFailure::Run,
-            },
+            options: JobOptions { retry: RetryPolicy { max_crashes: POISON_CRASHES_MAX, ..retry }, on_failure: OnFailure::Run },
             chunks: (1..=POISON_CHUNKS).map(|id| (id, poison_chunk(&mut rng, id, chunks))).collect(),
             skipped: BTreeSet::new(),
         };
@@ -102,7 +100,8 @@ impl Plan {
     pub(crate) fn steady(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let chunks: BTreeMap<_, _> = (1..=STEADY_CHUNKS).map(|id| (id, graph_chunk(&mut rng, id))).collect();
-        let retry = RetryPolicy { max_fails: FAILS_MAX, max_crashes: u32::MAX, first_wait: Duration::ZERO, ..RetryPolicy::default() };
+        let retry =
+            RetryPolicy { max_fails: FAILS_MAX, max_crashes: u32::MAX, first_wait: Duration::ZERO, ..RetryPolicy::default() };
         let options = JobOptions { retry, on_failure: OnFailure::Skip };
         Self { jobs: vec![JobPlan { id: GRAPH, options, skipped: skipped(&chunks), chunks }] }
     }

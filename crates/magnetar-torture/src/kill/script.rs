@@ -30,9 +30,9 @@ const MARKS: [JobStatus; 3] = [JobStatus::Done, JobStatus::Failed, JobStatus::Ca
 /// Options under which nothing happens by itself within a round.
 pub(crate) fn options() -> Options {
     let mut options = Options::default();
-    options.session_ttl = Duration::from_secs(3600);
-    options.renew_every = Duration::from_secs(1200);
-    options.upkeep_every = Duration::from_secs(1200);
+    options.session_ttl = Duration::from_hours(1);
+    options.renew_every = Duration::from_mins(20);
+    options.upkeep_every = Duration::from_mins(20);
     options
 }
 
@@ -131,7 +131,10 @@ pub(crate) fn check(store: &dyn JobStore, oracle: &Oracle) -> Result<()> {
         let state = block_on(store.get_chunk((*job).into(), (*chunk).into())).context("read a chunk")?;
         let wanted = usize::try_from(*chunk)?.checked_sub(1).and_then(|index| MARKS.get(index)).copied();
         let found = state.as_ref().map(|state| (state.status, state.recorded_checksum.as_deref()));
-        ensure!(found == wanted.map(|status| (status, Some("sum"))), "chunk {job}/{chunk} was marked {wanted:?}, and is {found:?}");
+        ensure!(
+            found == wanted.map(|status| (status, Some("sum"))),
+            "chunk {job}/{chunk} was marked {wanted:?}, and is {found:?}"
+        );
     }
     for (key, version) in &oracle.puts {
         let record = block_on(store.get_record(SPACE, &key.to_le_bytes())).context("read a record")?;

@@ -1,5 +1,7 @@
 //! Kills at random moments: real worker processes on one store, each of which may be gone at any instant.
 
+mod blows;
+
 use std::{
     path::PathBuf,
     process::ExitStatus,
@@ -11,7 +13,6 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use fastrand::Rng;
 use futures_lite::future::block_on;
-use magnetar_core::ErrorKind;
 
 use super::{
     engine::{Engine, short_lived},
@@ -21,8 +22,7 @@ use super::{
     oracle::Oracle,
     plan::Plan,
     process::{self, Orders, Process, Role},
-    sys::Signal,
-    verify::{Stage, verify},
+    verify::{When, verify},
     worker::{CHUNKS, SESSION_TTL, THREADS},
 };
 use crate::{Counts, Rig};
@@ -32,7 +32,7 @@ const WORKERS: usize = 4;
 /// The time between two kills.
 const BETWEEN_MICROS: std::ops::Range<u64> = 500..12_000;
 /// How long a round may take. It takes a few seconds; this is for one that hangs.
-const ROUND_MAX: Duration = Duration::from_secs(120);
+const ROUND_MAX: Duration = Duration::from_mins(2);
 
 /// Kills worker processes at random moments, and holds what is left against the log.
 #[derive(Debug)]
@@ -227,105 +227,6 @@ impl<'a> Round<'a> {
         bail!("worker {} failed ({status}): {}\n{}", process.number, process.said(), self.oracle.around(None))
     }
 
-    fn let_go_on(&mut self) -> Result<()> {
-        let now = Instant::now();
-        for worker in &mut self.processes {
-            // One that had died before it was to be stopped may be nobody's number any more.
-            if worker.stopped_until.is_some_and(|until| until <= now) && worker.process.ended()?.is_none() {
-                self.log.write(Record::of(Kind::Resumed, worker.process.number))?;
-                worker.process.signal(Signal::Continue)?;
-                worker.stopped_until = None;
-                self.counts.add("resumes", 1);
-            }
-        }
-        Ok(())
-    }
-
-    /// Kills one, or all, or stops one for longer than its session lives.
-    fn strike(&mut self) -> Result<()> {
-        let victim = self.victim();
-        match self.rng.u32(0..20) {
-            0 => self.stop(victim),
-            1 if self.rng.bool() => {
-                let count = self.processes.len();
-                for _ in 0..count {
-                    self.kill(0)?;
-                }
-                self.after_a_death()?;
-                (0..count).try_for_each(|_| self.start())
-            }
-            _ => {
-                self.kill(victim)?;
-                self.after_a_death()?;
-                self.start()
-            }
-        }
-    }
-
-    /// Somebody who is not stopped, mostly: who is killed while stopped does not come back as a zombie.
-    fn victim(&mut self) -> usize {
-        let victim = self.rng.usize(0..self.processes.len());
-        let is_stopped = |index: usize| self.processes.get(index).is_some_and(|worker| worker.stopped_until.is_some());
-        if !is_stopped(victim) || self.rng.u32(0..8) == 0 {
-            return victim;
-        }
-        (0..self.processes.len()).find(|index| !is_stopped(*index)).unwrap_or(victim)
-    }
-
-    fn kill(&mut self, index: usize) -> Result<()> {
-        let mut worker = self.processes.remove(index);
-        let status = worker.process.kill()?;
-        if status.code().is_some() {
-            // It came first. One that is ended because all is done is found by the others too.
-            self.explain(&worker.process, status)?;
-            return Ok(());
-        }
-        self.log.write(Record::of(Kind::Killed, worker.process.number))?;
-        self.counts.add("kills", 1);
-        Ok(())
-    }
-
-    fn stop(&mut self, index: usize) -> Result<()> {
-        let ttl = SESSION_TTL.mul_f64(1.0 + self.rng.f64());
-        let Some(worker) = self.processes.get_mut(index) else { return Ok(()) };
-        if worker.stopped_until.is_some() {
-            return Ok(());
-        }
-        worker.process.signal(Signal::Stop)?;
-        self.log.write(Record::of(Kind::Stopped, worker.process.number))?;
-        worker.stopped_until = Some(Instant::now() + ttl);
-        if self.rig.engine == Engine::Redb {
-            // There is nobody else to go on meanwhile.
-            self.wait_past_the_stop(ttl)?;
-            self.let_go_on()?;
-        }
-        Ok(())
-    }
-
-    /// The one process of redb that is stopped has the store still, so nobody else gets it.
-    fn wait_past_the_stop(&mut self, ttl: Duration) -> Result<()> {
-        thread::sleep(ttl + Duration::from_millis(1));
-        self.oracle.pull()?;
-        let is_open = self.processes.first().is_some_and(|worker| self.oracle.opened.contains(&worker.process.number));
-        if !is_open {
-            return Ok(());
-        }
-        let error = match self.open() {
-            Err(error) => error,
-            // It had closed the store already, because nothing is open any more, or has died of poison.
-            Ok(store) => {
-                let is_over = verify(&*store, &mut self.oracle, Stage::Under)?;
-                let is_dead = self.processes.first_mut().is_none_or(|worker| worker.process.ended().is_ok_and(|end| end.is_some()));
-                ensure!(is_over || is_dead, "a stopped process had its store taken away\n{}", self.oracle.around(None));
-                return Ok(());
-            }
-        };
-        let kind = error.downcast_ref::<magnetar_core::Error>().map(magnetar_core::Error::kind);
-        ensure!(kind == Some(ErrorKind::AlreadyOpen), "a stopped process has its store open, and another got: {error:#}");
-        self.counts.add("refusals of a second open", 1);
-        Ok(())
-    }
-
     /// Looks at everything. One restart in four goes without, so that it is a worker that finds what the dead one left.
     ///
     /// Nothing is looked at while somebody is stopped, who may have been stopped with the lock of the database.
@@ -333,16 +234,16 @@ impl<'a> Round<'a> {
         if self.rng.u32(0..4) == 0 || self.processes.iter().any(|worker| worker.stopped_until.is_some()) {
             return Ok(());
         }
-        self.check(Stage::Under)
+        self.check(When::During)
     }
 
-    fn check(&mut self, stage: Stage) -> Result<()> {
+    fn check(&mut self, when: When) -> Result<()> {
         let file = self.rig.engine.file(&process::store(self.folder.path()));
         let is_there = std::fs::metadata(&file).is_ok_and(|metadata| metadata.len() > 0);
         self.oracle.pull()?;
         ensure!(is_there || self.oracle.opened.is_empty(), "the store was opened, and is not there");
         let store = self.open()?;
-        verify(&*store, &mut self.oracle, stage)?;
+        verify(&*store, &mut self.oracle, when)?;
         self.counts.add("checks", 1);
         Ok(())
     }
@@ -367,7 +268,7 @@ impl<'a> Round<'a> {
     }
 
     fn check_in_the_end(&mut self) -> Result<()> {
-        self.check(Stage::Over)?;
+        self.check(When::After)?;
         let repeated: u64 = self.oracle.stories.values().map(|story| story.effects.saturating_sub(1)).sum();
         let in_hand = u64::from(THREADS) * BATCH_MAX as u64;
         let deaths = self.oracle.dead.len() as u64;

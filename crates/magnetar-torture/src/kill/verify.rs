@@ -13,18 +13,18 @@ use super::{
 
 /// When a store is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum When {
     /// Workers may be at work.
-    Under,
+    During,
     /// Nobody is, and nothing is open any more.
-    Over,
+    After,
 }
 
 /// Checks every row of every job, and returns whether nothing is open any more.
 ///
 /// # Errors
 /// What was promised and does not hold, with what the log said of it.
-pub(crate) fn verify(store: &dyn JobStore, oracle: &mut Oracle, stage: Stage) -> Result<bool> {
+pub(crate) fn verify(store: &dyn JobStore, oracle: &mut Oracle, when: When) -> Result<bool> {
     // What was acknowledged up to here must be in the store; the store's own story must be in the log after that.
     oracle.pull()?;
     let acknowledged = Acknowledged::of(oracle);
@@ -40,7 +40,12 @@ pub(crate) fn verify(store: &dyn JobStore, oracle: &mut Oracle, stage: Stage) ->
             continue;
         }
         let audit = block_on(store.audit(job.id)).with_context(|| format!("audit job {number}"))?;
-        ensure!(audit.problems.is_empty(), "the audit of job {number} found: {}\n{}", audit.problems.join("; "), oracle.around(None));
+        ensure!(
+            audit.problems.is_empty(),
+            "the audit of job {number} found: {}\n{}",
+            audit.problems.join("; "),
+            oracle.around(None)
+        );
         let chunks = block_on(store.chunks(job.id, Filter::All, None, limits::PAGE_ROWS_MAX)).context("read the chunks")?.items;
         ensure!(chunks.len() == job.chunks.len(), "job {number} has {} of its {} chunks", chunks.len(), job.chunks.len());
         is_over &= chunks.iter().all(|chunk| chunk.status.is_terminal());
@@ -51,12 +56,12 @@ pub(crate) fn verify(store: &dyn JobStore, oracle: &mut Oracle, stage: Stage) ->
     oracle.pull()?;
     for (spot, state) in &states {
         let job = jobs.iter().find(|job| job.id == i64::from(spot.0)).context("a chunk of no job")?;
-        let checked = acknowledged.check(*spot, state).and_then(|()| check(oracle, job, *spot, state, stage));
+        let checked = acknowledged.check(*spot, state).and_then(|()| check(oracle, job, *spot, state, when));
         checked.map_err(|offence| {
             anyhow::anyhow!("chunk {}/{} {offence}\nit is {state:?}\n{}", spot.0, spot.1, oracle.around(Some(*spot)))
         })?;
     }
-    if stage == Stage::Over {
+    if when == When::After {
         ensure!(is_over, "something is open in the end");
         check_open_attempts(oracle)?;
     }
@@ -99,23 +104,23 @@ pub(crate) fn token_of(state: &JobState) -> Option<u64> {
     bytes.try_into().ok().map(u64::from_le_bytes)
 }
 
-fn check(oracle: &Oracle, job: &JobPlan, spot: Spot, state: &JobState, stage: Stage) -> Result<(), String> {
+fn check(oracle: &Oracle, job: &JobPlan, spot: Spot, state: &JobState, when: When) -> Result<(), String> {
     let none = Story::default();
     let story = oracle.stories.get(&spot).unwrap_or(&none);
     if state.status == JobStatus::Done {
         let token = token_of(state).ok_or("is Done without a token")?;
-        check_done(oracle, spot, token, stage)?;
+        check_done(oracle, spot, token, when)?;
     }
     let budget = job.options.retry;
     if state.fails > budget.max_fails || state.crashes > budget.max_crashes {
         return Err(format!("has {} failures and {} crashes, beyond its budget", state.fails, state.crashes));
     }
     // While others work, the log is ahead of what was read.
-    if stage == Stage::Over {
+    if when == When::After {
         check_attempts(story, state)?;
     }
-    let temper = job.chunks.get(&state.chunk).map(|chunk| chunk.temper);
-    if state.status == JobStatus::Done && matches!(temper, Some(Temper::Poison | Temper::Hopeless)) {
+    let temper = job.chunks.get(&state.chunk).ok_or("is not in the manifest")?.temper;
+    if state.status == JobStatus::Done && matches!(temper, Temper::Poison | Temper::Hopeless) {
         return Err("is Done, and cannot be".to_owned());
     }
     if state.status.is_terminal() { job.check_end(state) } else { Ok(()) }
@@ -136,7 +141,7 @@ fn check_attempts(story: &Story, state: &JobState) -> Result<(), String> {
 }
 
 /// Done has an effect, and is one that was accepted or whose answer nobody has heard.
-fn check_done(oracle: &Oracle, spot: Spot, token: u64, stage: Stage) -> Result<(), String> {
+fn check_done(oracle: &Oracle, spot: Spot, token: u64, when: When) -> Result<(), String> {
     let story = oracle.stories.get(&spot).ok_or("is Done, and nobody has worked on it")?;
     if let Some(accepted) = story.accepted.filter(|accepted| *accepted != token) {
         return Err(format!("is Done under token {token}, and was accepted under token {accepted}"));
@@ -147,9 +152,9 @@ fn check_done(oracle: &Oracle, spot: Spot, token: u64, stage: Stage) -> Result<(
     if !attempt.has_effect {
         return Err(format!("is Done under token {token}, which had no effect"));
     }
-    let is_in_doubt = |attempt: &Attempt| match stage {
-        Stage::Under => attempt.outcome.is_none(),
-        Stage::Over => attempt.outcome.is_none() && oracle.dead.contains(&attempt.worker),
+    let is_in_doubt = |attempt: &Attempt| match when {
+        When::During => attempt.outcome.is_none(),
+        When::After => attempt.outcome.is_none() && oracle.dead.contains(&attempt.worker),
     };
     if story.accepted.is_none() && !is_in_doubt(attempt) {
         return Err(format!("is Done under token {token}, whose worker was told otherwise or nothing: {attempt:?}"));

@@ -22,7 +22,7 @@ use super::{
     plan::Plan,
     process::{self, Orders, Process, Role},
     sys::Signal,
-    verify::{Stage, verify},
+    verify::{When, verify},
     zombie::{HELD, OWNER, SESSION_TTL},
 };
 use crate::{Counts, Rig};
@@ -30,7 +30,7 @@ use crate::{Counts, Rig};
 /// How many zombies a round has.
 const ZOMBIES: u32 = 6;
 /// How long a round may take; it takes a quarter of a second.
-const ROUND_MAX: Duration = Duration::from_secs(60);
+const ROUND_MAX: Duration = Duration::from_mins(1);
 /// How long nothing happens before somebody who was stopped with the lock of the database is let go on for a moment.
 const PATIENCE: Duration = Duration::from_millis(250);
 const MOMENT: Duration = Duration::from_millis(5);
@@ -117,7 +117,7 @@ impl Round<'_> {
             heir.tell(chunk.fence().context("a claimed chunk has no fence")?, Deed::Complete)?;
         }
         heir.work()?;
-        verify(&*self.store, &mut self.oracle, Stage::Over).map(drop)
+        verify(&*self.store, &mut self.oracle, When::After).map(drop)
     }
 
     /// Starts the zombies, and waits until each holds its chunks.
