@@ -17,6 +17,11 @@ impl Default for Crowd {
 }
 
 impl Crowd {
+    /// Callers who may wait for time.
+    pub fn with_timers() -> Self {
+        Self(Builder::new_multi_thread().worker_threads(THREADS).enable_time().build().expect("a runtime starts"))
+    }
+
     /// The time from the start of all callers to the end of the last.
     pub fn time<F>(&self, callers: impl Iterator<Item = F>) -> Duration
     where

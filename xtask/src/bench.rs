@@ -1,4 +1,4 @@
-//! The benchmarks, with flushes as the disk has them and with flushes of a fixed price, and the ratios they came to.
+//! The benchmarks, those of stores with flushes as the disk has them and with flushes of a fixed price, and the ratios they came to.
 
 mod ratios;
 
@@ -15,7 +15,11 @@ use crate::run::Step;
 /// What a flush costs: as it is called in the names of benchmarks, and in nanoseconds; none leaves it to the disk.
 const FLUSHES: [(&str, Option<&str>); 3] = [("disk", None), ("100us", Some("100000")), ("1ms", Some("1000000"))];
 
-/// Runs the benchmarks whose names match the filter, a regular expression over `<what> <backend> <flush>/<side>/<size>`.
+/// Those that flush nothing: the parts of resilience beside the crates that others use.
+const PEERS: [&str; 6] = ["--package", "magnetar-bench", "--features", "peers", "--bench", "peers"];
+
+/// Runs the benchmarks whose names match the filter, a regular expression over `<what> <backend> <flush>/<side>/<size>`; over
+/// `<what>/<side>/<crowd>` where nothing is flushed.
 pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     let target = std::path::absolute(target).context("cannot find the target folder")?;
@@ -24,6 +28,7 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
         fs::remove_dir_all(&results).with_context(|| format!("cannot remove {}", results.display()))?;
     }
     Step::cargo("build", &["bench", "--package", "magnetar-bench", "--no-run"]).run()?;
+    Step::cargo("build the peers", &[&["bench"], &PEERS[..], &["--no-run"]].concat()).run()?;
     // Built as the benchmarks are, beside them.
     Step::cargo("build the program", &["build", "--profile", "bench", "--package", "magnetar-cli"]).run()?;
     for (name, nanos) in FLUSHES {
@@ -39,6 +44,8 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
             }
         }
     }
+    let args = [&["bench"], &PEERS[..], &["--"], filter.as_slice()].concat();
+    Step::cargo("benchmarks beside peers", &args).env("CRITERION_HOME", results.display().to_string()).run()?;
     print!("{}", ratios::table(&results)?);
     Ok(())
 }

@@ -1,4 +1,7 @@
-//! What was measured, read from criterion's files: each store beside the hand-written code of the same run.
+//! What was measured, read from criterion's files: each store beside the hand-written code of the same run, and each part of
+//! resilience beside the best of the crates that others use.
+
+mod peers;
 
 use std::{
     collections::BTreeMap,
@@ -84,10 +87,15 @@ fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
     serde_json::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))
 }
 
-/// A line for each side that is not `raw`: its time, and its speed as a part of the raw code's.
+/// A line for each side that is not `raw`: its time, and its speed as a part of the raw code's. Where a side is our own, a line for it
+/// beside its peers.
 fn render(times: &Times) -> String {
     let mut text = String::new();
     for ((group, size), sides) in times {
+        if sides.contains_key(peers::OWN) {
+            text.push_str(&peers::lines(group, size, sides));
+            continue;
+        }
         let raw = sides.get("raw");
         for (side, time) in sides.iter().filter(|(side, _)| *side != "raw") {
             let _ = write!(text, "{group}/{side}/{size}: {}", human(time.mean));
@@ -112,6 +120,7 @@ fn render(times: &Times) -> String {
 
 fn human(nanos: f64) -> String {
     match nanos {
+        _ if nanos < 1e3 => format!("{nanos:.1} ns"),
         _ if nanos < 1e6 => format!("{:.1} us", nanos / 1e3),
         _ if nanos < 1e9 => format!("{:.2} ms", nanos / 1e6),
         _ => format!("{:.2} s", nanos / 1e9),
