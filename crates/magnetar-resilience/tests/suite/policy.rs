@@ -59,6 +59,7 @@ async fn t10_d18_full_pool_and_spent_limiter_say_nothing_about_the_service() {
     let builder = Policy::builder().retry(steady()).total_timeout(3 * SECOND).breaker(Arc::clone(&breaker));
     let policy = Arc::new(builder.clone().pool(pool.clone()).build().unwrap());
     let _lent = pool.acquire().await.unwrap();
+    let start = Instant::now();
     let waits = tokio::spawn({
         let policy = Arc::clone(&policy);
         async move { policy.run(&ByClass, |_| async { Ok::<_, ResilienceError>(()) }).await }
@@ -66,7 +67,8 @@ async fn t10_d18_full_pool_and_spent_limiter_say_nothing_about_the_service() {
     settle().await;
     let exhausted = policy.run(&ByClass, |_| async { Ok::<_, ResilienceError>(()) }).await;
     assert_eq!(exhausted, Err(Error::Rejected(Rejection::PoolExhausted { waiters: 1 })));
-    assert!(matches!(waits.await.unwrap(), Err(Error::Timeout { phase: Phase::Wait, .. })));
+    assert_eq!(waits.await.unwrap(), Err(Error::Timeout { phase: Phase::Wait, after: 3 * SECOND }));
+    assert_eq!(start.elapsed(), 3 * SECOND, "the pool itself would wait for ten");
 
     let limiter = RateLimiter::builder(1, Duration::from_hours(1)).initial(0).build().unwrap();
     let refused = builder.limiter(limiter).build().unwrap().run(&ByClass, || async { Ok::<_, ResilienceError>(()) }).await;

@@ -10,8 +10,8 @@ use std::{
 };
 
 use magnetar_resilience::{
-    Backoff, CircuitBreaker, CircuitState, Error, ErrorClass, Jitter, Phase, RateLimiter, Rejection, ResilienceError, Retry,
-    RetryBudget, Verdict,
+    Backoff, ByClass, CircuitBreaker, CircuitState, Error, ErrorClass, Jitter, Phase, RateLimiter, Rejection, ResilienceError,
+    Retry, RetryBudget, Verdict,
     tower::{CircuitBreakerLayer, RateLimitLayer, RetryLayer},
 };
 use tokio::time::{Instant, sleep};
@@ -178,6 +178,20 @@ async fn retry_layer_keeps_attempts_deadline_and_budget() {
     assert_eq!(budget.balance(), 3);
     drop(request);
     assert_eq!(budget.balance(), 4, "who leaves in the wait gives it back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn t17_only_the_first_attempt_pays_in() {
+    let budget = RetryBudget::builder().ratio(1.0).min_per_second(0).capacity(5).build().unwrap();
+    let builder = Retry::builder(Backoff::fixed(SECOND)).max_retries(2).budget(Arc::clone(&budget));
+    let retry = Arc::new(builder.build().unwrap());
+    let scripted = Scripted::new(|request, call| async move { if call % 3 < 2 { Err(transient()) } else { Ok(request) } });
+    assert_eq!(call(&mut RetryLayer::new(Arc::clone(&retry)).layer(scripted), 7).await, Ok(7));
+    assert_eq!(budget.balance(), 3, "it was full, and two retries were made");
+    let run = Counter::default();
+    let op = || future::ready(if run.add() < 2 { Err(transient()) } else { Ok(7) });
+    assert_eq!(retry.run(&ByClass, op).await, Ok(7));
+    assert_eq!(budget.balance(), 2, "one paid in, and two were made");
 }
 
 #[tokio::test(start_paused = true)]

@@ -31,15 +31,28 @@ fn slow_calls_open_a_breaker_although_they_succeed() {
     let slow = SlowRule { over: SECOND, rate: 0.5 };
     let rule = RateRule { window: Window::Calls(10), min_calls: 4, failure_rate: 1.0, slow: Some(slow) };
     let breaker = CircuitBreaker::builder().trip(Trip::Rate(rule)).clock(Arc::new(clock.clone())).build().unwrap();
-    for took in [SECOND, 2 * SECOND, SECOND] {
-        let permit = breaker.try_acquire().unwrap();
-        clock.advance(took);
-        permit.success();
+    let calls = |took: [Duration; 4]| {
+        for took in took {
+            let permit = breaker.try_acquire().unwrap();
+            clock.advance(took);
+            permit.success();
+        }
+        breaker.state()
+    };
+    assert_eq!(calls([SECOND, 2 * SECOND, SECOND, SECOND]), CircuitState::Closed, "one of four was slow");
+    breaker.reset_now();
+    let opened = calls([SECOND, 2 * SECOND, SECOND, 2 * SECOND]);
+    assert!(matches!(opened, CircuitState::Open { .. }), "two of four were slow: {opened:?}");
+}
+
+#[test]
+fn reset_begins_the_window_anew() {
+    let breaker = CircuitBreaker::builder().trip(rate(Window::Calls(10), 4)).build().unwrap();
+    for _ in 0..3 {
+        (0..3).for_each(|_| breaker.try_acquire().unwrap().failure());
+        assert_eq!(breaker.state(), CircuitState::Closed, "three calls are too few");
+        breaker.reset_now();
     }
-    let permit = breaker.try_acquire().unwrap();
-    clock.advance(2 * SECOND);
-    permit.success();
-    assert!(matches!(breaker.state(), CircuitState::Open { .. }), "two of four were slow");
 }
 
 #[test]
