@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use magnetar_resilience::{ConnectionPool, PoolConfig};
+use magnetar_resilience::{ConnectionFactory, ConnectionPool, PoolConfig};
 use magnetar_s3::aws_sdk_s3::Client;
 use tokio::{task::JoinSet, time::timeout};
 
@@ -83,6 +83,35 @@ async fn sockets_that_break_are_gone_before_others_come() {
     let tally = rig.proxy.tally();
     assert!(tally.accepted >= 3 + 20, "sockets broke: {tally:?}");
     assert!(tally.peak <= 3, "{tally:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connection_has_one_socket_however_often_it_breaks() {
+    let rig = Rig::start().await;
+    let connection = rig.factory().create().await.unwrap();
+    let put = connection.put_object().bucket(BUCKET).key("small").body(vec![7; 300_000].into());
+    assert!(put.send().await.is_ok());
+    // The body is dropped unread, so the socket is of no more use; and the next request comes at once.
+    for _ in 0..300 {
+        assert!(connection.get_object().bucket(BUCKET).key("small").send().await.is_ok());
+    }
+    let tally = rig.proxy.tally();
+    assert!(tally.accepted >= 100, "sockets broke: {}", tally.accepted);
+    assert_eq!(tally.peak, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connection_has_one_socket_however_many_use_it() {
+    let rig = Rig::start().await;
+    let connection = Arc::new(rig.factory().create().await.unwrap());
+    rig.proxy.always(Fault::Late(Duration::from_millis(50)));
+    let mut set = JoinSet::new();
+    for _ in 0..4 {
+        let connection = Arc::clone(&connection);
+        set.spawn(async move { connection.list_objects_v2().bucket(BUCKET).send().await.is_ok() });
+    }
+    assert!(set.join_all().await.into_iter().all(|ended| ended));
+    assert_eq!((rig.proxy.requests(), rig.proxy.tally().accepted), (4, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
