@@ -89,11 +89,7 @@ impl Retry {
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let attempt = |limit| {
-            let op = op();
-            async move { timed(&*self.clock, limit, classifier, op).await }
-        };
-        self.drive(|| false, attempt).await
+        self.drive(|| false, |limit| timed(&*self.clock, limit, classifier, op())).await
     }
 
     /// How many retries there are at most.
