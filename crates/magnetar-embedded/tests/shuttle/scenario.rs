@@ -268,7 +268,7 @@ fn full() {
     let (world, store, known) = failing(ErrorKind::Full, &[ErrorKind::Full]);
     world.fail_no_more();
     settle(&store);
-    // Nobody knows of a claim whose end failed, so it is in force.
+    // Nobody notes of a claim whose end failed, so it is in force.
     let (_, done) = known.all();
     let held = World::fences(&store).len();
     let open = block_on(store.get_stats(JOB)).unwrap().open();
@@ -286,15 +286,15 @@ fn two_handles() {
         Ok(()) => known.done(fence.chunk()),
         Err(error) => assert_eq!(error.kind(), ErrorKind::FenceLost),
     };
-    let knows = known.clone();
-    let zombie = work(&old, move |store| end(store, lost, &knows));
-    let (knows, time) = (known.clone(), world.clone());
+    let notes = known.clone();
+    let zombie = work(&old, move |store| end(store, lost, &notes));
+    let (notes, time) = (known.clone(), world.clone());
     let heir = work(&new, move |store| {
         time.advance(LONGER_THAN_A_SESSION);
         if let Some(chunk) = block_on(store.claim_pending(JOB)).unwrap() {
             let fence = chunk.fence().unwrap();
             assert!(fence.token() > lost.token(), "a later claim has a larger token");
-            end(store, fence, &knows);
+            end(store, fence, &notes);
         }
     });
     together(vec![zombie, heir]);
@@ -341,8 +341,8 @@ fn watchers() {
 fn clock() {
     let world = World::new(2);
     let (store, known) = (world.open(), Known::default());
-    let (knows, time) = (known.clone(), world.clone());
-    let caller = work(&store, move |store| toil(store, &[ErrorKind::Closed], &knows));
+    let (notes, time) = (known.clone(), world.clone());
+    let caller = work(&store, move |store| toil(store, &[ErrorKind::Closed], &notes));
     let setter = Box::new(move || (0..2).for_each(|_| time.advance(Duration::from_secs(11))));
     let closer = work(&store, |store| block_on(store.close()).unwrap());
     together(vec![caller, setter, closer]);

@@ -92,6 +92,7 @@ impl Condvar {
         self.0.wait_while(guard, condition)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as the standard library has it")]
     /// Waits until the condition is over or, for a short wait, until a thread that does nothing else has run.
     pub(crate) fn wait_timeout_while<'a, T>(
         &self,

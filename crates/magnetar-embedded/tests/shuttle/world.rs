@@ -65,7 +65,7 @@ impl World {
     /// A store with a job of so many chunks.
     pub(crate) fn new(chunks: u64) -> Self {
         let world = Self::default();
-        world.advance(Duration::from_secs(1_767_225_600));
+        world.advance(Duration::from_hours(490_896));
         let store = world.open();
         block_on(async {
             store.ensure_job(JobRef::Id(JOB), JobSpec::default()).await.unwrap();
@@ -101,7 +101,9 @@ impl World {
     pub(crate) fn advance(&self, by: Duration) {
         self.0.now.fetch_add(u64::try_from(by.as_millis()).unwrap(), SeqCst);
         let wakes = self.0.wakes.lock().unwrap().clone();
-        wakes.iter().for_each(|wake| wake());
+        for wake in wakes {
+            wake();
+        }
     }
 
     /// The fences in force, as another handle sees them.

@@ -73,12 +73,12 @@ impl Default for Config {
     }
 }
 
-impl Config {
-    /// The instant at a tick.
-    pub(super) fn time(&self, tick: u8) -> Timestamp {
-        Timestamp::from_millis(BEGINNING_MILLIS).after(TICK * u32::from(tick))
-    }
+/// The instant at a tick.
+pub(super) fn time(tick: u8) -> Timestamp {
+    Timestamp::from_millis(BEGINNING_MILLIS).after(TICK * u32::from(tick))
+}
 
+impl Config {
     pub(super) fn options(&self) -> JobOptions {
         let retry = RetryPolicy {
             max_fails: self.max_fails,

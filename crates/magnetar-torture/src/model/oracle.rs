@@ -145,9 +145,8 @@ pub(super) fn write(
     let chunk = before.chunk(attempt.chunk)?;
     let in_force = chunk.lease.filter(|lease| lease.token == attempt.token);
     let is_repeated = chunk.last == Some((attempt.token, ending));
-    let refusal = match outcome {
-        Ok(_) => return (in_force.is_none() || attempt.ended.is_some()).then_some(Fault::StaleWrite),
-        Err(refusal) => refusal,
+    let Err(refusal) = outcome else {
+        return (in_force.is_none() || attempt.ended.is_some()).then_some(Fault::StaleWrite);
     };
     let may_be_lost = in_force.is_none_or(|lease| lease.deadline.is_some_and(|at| at <= now));
     let is_right = match refusal {

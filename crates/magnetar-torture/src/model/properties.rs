@@ -79,7 +79,7 @@ impl Model for Config {
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
-        self.step(state, action)
+        Some(self.step(state, action))
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

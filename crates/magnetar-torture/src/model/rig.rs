@@ -46,7 +46,7 @@ fn draw(rng: &mut Rng) -> Config {
         max_fails: rng.u32(1..=4),
         max_crashes: rng.u32(1..=4),
         timeout_ticks: rng.bool().then(|| rng.u32(1..=3)),
-        on_failure: [OnFailure::Skip, OnFailure::Hold, OnFailure::Run][rng.usize(0..3)],
+        on_failure: rng.choice([OnFailure::Skip, OnFailure::Hold, OnFailure::Run]).unwrap_or_default(),
         flaw: None,
     }
 }
@@ -62,7 +62,7 @@ fn walk(config: &Config, properties: &[Property<Config>], rng: &mut Rng) -> Resu
         config.choices(&state, &mut choices);
         let Some(action) = rng.choice(&choices) else { break };
         taken.push(*action);
-        state = config.step(&state, *action).unwrap_or(state);
+        state = config.step(&state, *action);
     }
     check(config, properties, &state, &taken)?;
     Ok(taken.len() as u64)

@@ -13,7 +13,7 @@ use magnetar_core::{
 use magnetar_embedded::{Options, Store, Table};
 
 use super::{
-    config::{Config, JOB, SESSION_TICKS, TICK},
+    config::{Config, JOB, SESSION_TICKS, TICK, time},
     tables::{Desk, DeskBackend, DeskClock, Lie, Tables},
     turn::Memo,
 };
@@ -64,7 +64,7 @@ pub(super) struct Took {
 impl Stage {
     /// Makes the job on empty tables, by a handle that is closed afterwards.
     pub(super) fn set(&mut self, config: &Config) -> Result<Tables> {
-        self.show(&Tables::default(), config.time(0));
+        self.show(&Tables::default(), time(0));
         let handle = self.open_here()?;
         let spec = JobSpec { options: Some(config.options()), ..JobSpec::default() };
         block_on(handle.ensure_job(JobRef::Id(JOB), spec))?;

@@ -13,7 +13,7 @@ use magnetar_core::{JobState, JobStatus, Timestamp};
 use magnetar_embedded::Table;
 
 use super::{
-    config::Config,
+    config::{Config, time},
     oracle::{Fault, Told},
     stage::Session,
     tables::Tables,
@@ -123,7 +123,7 @@ impl State {
     /// The same state, once it is whole.
     pub(super) fn keyed(mut self, config: &Config) -> Self {
         let (mut tokens, mut known): (Vec<_>, Vec<_>) = (self.attempts.iter().map(|attempt| attempt.token).collect(), Vec::new());
-        let is_flushed = Arc::ptr_eq(&self.store, &self.durable);
+        let is_flushed = self.is_flushed();
         let snaps = [&self.store, &self.durable];
         let snaps = snaps.get(..if is_flushed { 1 } else { 2 }).unwrap_or_default();
         for snap in snaps {
@@ -136,7 +136,7 @@ impl State {
             numbers.sort_unstable();
             numbers.dedup();
         }
-        let (beginning, never) = (config.time(0), config.time(config.ticks));
+        let (beginning, never) = (time(0), time(config.ticks));
         let mut key = Key { tokens, sessions: known, beginning, never, bytes: Vec::with_capacity(128) };
         for snap in snaps {
             key.snap(snap);
@@ -146,9 +146,16 @@ impl State {
         self
     }
 
+    /// Whether a power cut would leave all there is.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.store.id == self.durable.id
+    }
+
     fn put_rest(&self, key: &mut Key) {
         let Used { opens, claims, cuts } = self.used;
-        [self.tick, opens, claims, cuts].into_iter().for_each(|number| key.put(number.into()));
+        for number in [self.tick, opens, claims, cuts] {
+            key.put(number.into());
+        }
         key.option(self.fault.map(|fault| fault as u64));
         for session in &self.handles {
             key.session(*session);
@@ -183,7 +190,7 @@ impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { tick, store, handles, attempts, told, used, fault, .. } = self;
         let (chunks, sessions) = (&store.chunks, &store.sessions);
-        let durable = (!Arc::ptr_eq(store, &self.durable)).then_some(&self.durable.chunks);
+        let durable = (!self.is_flushed()).then_some(&self.durable.chunks);
         write!(f, "tick {tick}, {used:?}, {fault:?}\n  handles {handles:?}, sessions {sessions:?}\n  chunks {chunks:?}")?;
         write!(f, "\n  flushed {durable:?}\n  attempts {attempts:?}\n  {told:?}")
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use magnetar_core::Reply;
 
 use super::{
-    config::{Config, Flaw},
+    config::{Config, Flaw, time},
     oracle::{self, Fault},
     stage::{Session, on_stage},
     state::{Attempt, Ending, Snap, State},
@@ -69,13 +69,13 @@ impl Config {
             );
         }
         choices.extend((0..self.ticks).filter(|tick| *tick != state.tick).map(Action::Jump));
-        if state.used.cuts < self.cuts && !Arc::ptr_eq(&state.store, &state.durable) {
+        if state.used.cuts < self.cuts && !state.is_flushed() {
             choices.push(Action::CutPower);
         }
     }
 
-    /// The state after an action; none where it makes no sense.
-    pub(super) fn step(&self, state: &State, action: Action) -> Option<State> {
+    /// The state after an action.
+    pub(super) fn step(&self, state: &State, action: Action) -> State {
         let mut next = state.clone();
         let done = match action {
             Action::Open(at) => self.open(&mut next, at),
@@ -103,7 +103,7 @@ impl Config {
             }
         };
         next.fault = done.err().or_else(|| oracle::standing(self, &next.store, &next.told));
-        Some(next.keyed(self))
+        next.keyed(self)
     }
 
     fn open(&self, state: &mut State, at: usize) -> Result<(), Fault> {
@@ -133,10 +133,10 @@ impl Config {
         let attempt = *state.attempts.get(attempt).ok_or(Fault::Failed)?;
         let (before, at) = (Arc::clone(&state.store), attempt.handle);
         let session = state.handles.get(at).copied().flatten().ok_or(Fault::Failed)?;
-        let token = self.shown(&before, session, &attempt);
-        let taken = self.turn(state, at, Call::End { chunk: attempt.chunk, token, ending })?;
+        let shown = self.shown(&before, session, &attempt);
+        let taken = self.turn(state, at, Call::End { chunk: attempt.chunk, token: shown, ending })?;
         let upkeep = || on_stage(|stage| stage.take(self, (state.space, &before), session, state.tick, Call::Beat)).ok();
-        let now = self.time(state.tick);
+        let now = time(state.tick);
         let fault = oracle::write((&before, &taken.store), &attempt, ending, now, &taken.outcome, || {
             upkeep().map(|taken| taken.store.chunks.clone())
         });

@@ -9,7 +9,7 @@ use magnetar_core::{Claim, Fence, Group, JobStatus, Lane, Op, Reply, Timestamp, 
 use magnetar_embedded::Table;
 
 use super::{
-    config::{Config, JOB, SESSION_TICKS, TICK},
+    config::{Config, JOB, SESSION_TICKS, TICK, time},
     oracle::{self, Fault},
     stage::{Session, Stage, sessions},
     state::{Chunk, Ending, Snap},
@@ -90,7 +90,7 @@ impl Stage {
     }
 
     fn take_anew(&mut self, config: &Config, before: &Arc<Snap>, session: Session, tick: u8, call: Call) -> Option<Taken> {
-        let now = config.time(tick);
+        let now = time(tick);
         let (lie, session, outcome) = match call {
             Call::Open => {
                 let (lie, session) = self.open(&before.tables, now).ok()?;
@@ -123,7 +123,7 @@ impl Stage {
         ended: &[(u64, Ending)],
     ) -> Option<Arc<Snap>> {
         // A session that lives beyond the last instant there is lives for ever.
-        let lives = now.after(TICK * SESSION_TICKS).min(config.time(config.ticks));
+        let lives = now.after(TICK * SESSION_TICKS).min(time(config.ticks));
         let until = |known| if known == session { lives } else { before.until(known).unwrap_or(lives) };
         let sessions = sessions(&tables).map(|known| (known, until(known))).collect();
         let last = |chunk: &Chunk| {
@@ -153,7 +153,7 @@ impl Stage {
     }
 
     fn lead(&mut self, config: &Config, store: &Snap) -> magnetar_core::Result<bool> {
-        let later = config.time(u8::MAX);
+        let later = time(u8::MAX);
         let (lie, mut session) = self.open(&store.tables, later)?;
         let mut tables = lie.tables;
         let mut ops = vec![claim(vec![Lane::of(JOB)])];
