@@ -1,7 +1,6 @@
 //! An HTTP client with one socket, which can be closed for good.
 
 use std::{
-    fmt,
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -92,11 +91,5 @@ impl HttpConnector for OneSocket<SharedHttpConnector> {
             closing.wait_for(|closing| *closing == 0).await.ok();
             client.call(request).await
         })
-    }
-}
-
-impl fmt::Debug for Socket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Socket")
     }
 }
