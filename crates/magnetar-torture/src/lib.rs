@@ -5,20 +5,21 @@
 //! plays them for as long as told. Each rig has a control with a flaw built in, which must fail: a rig that lets it pass
 //! proves nothing.
 
+pub mod faults;
+mod folder;
 #[cfg(target_os = "linux")]
 pub mod kill;
 pub mod model;
-pub mod faults;
-mod folder;
 mod panics;
 pub mod power;
+mod rig;
+pub mod rot;
 mod site;
 mod storage;
 mod tap;
 mod vfs;
 mod wide;
 mod workload;
-mod rig;
 
 pub use crate::{
     rig::{Counts, Failure, Rig, play, replay, rigs},

@@ -93,5 +93,6 @@ pub fn rigs() -> Vec<Box<dyn Rig>> {
     rigs.extend(crate::power::rigs());
     rigs.extend(crate::faults::rigs());
     rigs.push(Box::new(crate::model::ModelRig));
+    rigs.extend(crate::rot::rigs());
     rigs
 }

@@ -16,6 +16,9 @@ pub(crate) trait Site {
     /// Opens it, on this clock.
     fn open(&self, clock: Arc<HandClock>) -> magnetar_core::Result<Store>;
 
+    /// Opens it as programs do, with threads of its own.
+    fn open_threaded(&self, clock: Arc<HandClock>) -> magnetar_core::Result<Store>;
+
     /// Has another program write the log to the database, where there is one.
     fn checkpoint(&self, random: u64) -> Result<()>;
 }

@@ -74,7 +74,7 @@ impl StorageBackend for Storage {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.ask(Act::Read { file: FILE }).map_err(failure)?;
+        self.ask(Act::Read { file: FILE, at: offset, bytes: out.len() as u64 }).map_err(failure)?;
         let bytes = self.read_lock();
         let at = position(offset)?;
         let found = at.checked_add(out.len()).and_then(|end| bytes.get(at..end));

@@ -14,6 +14,8 @@ pub(crate) enum Act<'a> {
     },
     Read {
         file: FileNo,
+        at: u64,
+        bytes: u64,
     },
     Write {
         file: FileNo,

@@ -2,6 +2,7 @@
 
 mod after;
 mod clock;
+mod fill;
 mod known;
 mod script;
 mod sight;
@@ -9,7 +10,8 @@ mod sight;
 pub(crate) use self::{
     after::{Work, drain, repeat, sound, work},
     clock::HandClock,
+    fill::fill,
     known::Known,
-    script::{Script, Turn, options},
+    script::{JOBS, LANE, SPACE, Script, Turn, options},
     sight::{Sight, audit},
 };

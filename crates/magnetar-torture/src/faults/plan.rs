@@ -89,7 +89,7 @@ fn describe(act: Act<'_>) -> String {
     match act {
         Act::Open { name } => format!("an opening of {name}"),
         Act::Remove { name, .. } => format!("a removal of {name}"),
-        Act::Read { file } => format!("a read of file {file}"),
+        Act::Read { file, at, bytes } => format!("a read of {bytes} bytes at {at} of file {file}"),
         Act::Write { file, at, bytes } => format!("a write of {} bytes at {at} of file {file}", bytes.len()),
         Act::Resize { file, bytes } => format!("a change of file {file} to {bytes} bytes"),
         Act::Sync { file } => format!("a flush of file {file}"),

@@ -36,6 +36,11 @@ impl Site for RedbSite {
         Store::inline(Box::new(backend), options(), clock)
     }
 
+    fn open_threaded(&self, clock: Arc<HandClock>) -> magnetar_core::Result<Store> {
+        let backend = RedbBackend::on_storage(self.0.borrow().clone())?;
+        Store::threaded(Box::new(backend), options(), clock)
+    }
+
     fn checkpoint(&self, _random: u64) -> Result<()> {
         Ok(())
     }

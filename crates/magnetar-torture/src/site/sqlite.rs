@@ -56,6 +56,10 @@ impl Site for SqliteSite {
         Store::inline(Box::new(SqliteBackend::open(self.path(Self::MAIN))?), options(), clock)
     }
 
+    fn open_threaded(&self, clock: Arc<HandClock>) -> magnetar_core::Result<Store> {
+        Store::threaded(Box::new(SqliteBackend::open(self.path(Self::MAIN))?), options(), clock)
+    }
+
     fn checkpoint(&self, random: u64) -> Result<()> {
         let connection = Connection::open(self.path(Self::MAIN))?;
         connection.pragma_update(None, "synchronous", "FULL")?;

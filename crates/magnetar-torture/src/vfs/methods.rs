@@ -109,7 +109,8 @@ unsafe extern "C" fn read(file: *mut sqlite3_file, out: *mut c_void, amount: c_i
     // SAFETY: SQLite calls it with an open file of ours, and the rest as the system's function wants it.
     unsafe {
         let (system, number) = parts(file);
-        match decide(number, |file| Act::Read { file }) {
+        let (from, bytes) = (at.cast_unsigned(), u64::from(amount.unsigned_abs()));
+        match decide(number, |file| Act::Read { file, at: from, bytes }) {
             Verdict::Go => system.xRead.map_or(ffi::SQLITE_IOERR_READ, |read| read(file, out, amount, at)),
             // Nothing that was not read may look as if it were.
             _ => ffi::SQLITE_IOERR_READ,

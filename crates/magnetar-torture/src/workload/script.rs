@@ -17,7 +17,7 @@ pub(crate) const SPACE: &str = "rig";
 /// The largest chunk id.
 const CHUNK_MAX: u64 = 9;
 /// The name of the second lane of each job.
-pub(super) const LANE: &str = "other";
+pub(crate) const LANE: &str = "other";
 
 /// How stores of rigs are run: no session dies unless it is meant to, and ends are told two at a time, so that the cursor is used.
 pub(crate) fn options() -> Options {
