@@ -69,7 +69,11 @@ pub(crate) struct Oracle {
     /// Workers that are dead, by a kill of the rig or by their own hand.
     pub(crate) dead: BTreeSet<u32>,
     pub(crate) stops: u64,
+    /// Workers that were stopped at least once.
+    stopped: BTreeSet<u32>,
     pub(crate) losses: u64,
+    /// Claims that were lost by workers who were never stopped.
+    pub(crate) losses_of_the_living: u64,
     /// Versions of records that were put, by key.
     pub(crate) puts: BTreeMap<u32, u64>,
     /// Chunks that were marked.
@@ -92,7 +96,9 @@ impl Oracle {
             ready: BTreeSet::new(),
             dead: BTreeSet::new(),
             stops: 0,
+            stopped: BTreeSet::new(),
             losses: 0,
+            losses_of_the_living: 0,
             puts: BTreeMap::new(),
             marks: BTreeSet::new(),
         })
@@ -153,7 +159,10 @@ impl Oracle {
             Kind::Accepted | Kind::Failed | Kind::Returned | Kind::Lost => return self.ended(&record),
             Kind::Failing | Kind::Returning => return self.asks_for_end(&record),
             Kind::Killed | Kind::Poisoned => drop(self.dead.insert(worker)),
-            Kind::Stopped => self.stops += 1,
+            Kind::Stopped => {
+                self.stops += 1;
+                self.stopped.insert(worker);
+            }
             Kind::Put => drop(self.puts.insert(chunk, token)),
             Kind::Marked => drop(self.marks.insert((job, chunk))),
             Kind::Closed | Kind::Resumed => {}
@@ -261,6 +270,7 @@ impl Oracle {
         story.open = story.open.saturating_sub(1);
         if kind == Kind::Lost {
             self.losses += 1;
+            self.losses_of_the_living += u64::from(!self.stopped.contains(&record.worker));
             let was_done = story.seen_done == Some(token) || story.accepted == Some(token);
             return if was_done {
                 Err(format!("chunk {job}/{chunk} was done under token {token}, which was then refused"))

@@ -274,6 +274,9 @@ impl<'a> Round<'a> {
         let deaths = self.oracle.dead.len() as u64;
         let bound = (deaths + self.oracle.stops) * in_hand + self.oracle.losses;
         ensure!(repeated <= bound, "{repeated} effects were repeated by {deaths} deaths; there may be {bound}");
+        // Now and then one cannot renew its session in time, as when another was stopped with the lock of the database.
+        let (losses, attempts) = (self.oracle.losses_of_the_living, self.oracle.attempts.len() as u64);
+        ensure!(losses * 10 <= attempts, "{losses} of {attempts} claims were taken from workers that live");
         self.counts.add("chunks", self.oracle.plan().len() as u64);
         self.counts.add("attempts", self.oracle.attempts.len() as u64);
         self.counts.add("repeated effects", repeated);

@@ -150,7 +150,8 @@ impl Round<'_> {
         let wanted = self.plan.len();
         let rng = rng.fork();
         thread::scope(|scope| {
-            let heir = scope.spawn(move || inherit(heir, wanted, rng));
+            let until = self.until;
+            let heir = scope.spawn(move || inherit(heir, wanted, rng, until));
             let mut begun = Instant::now();
             let mut next = 0;
             while !heir.is_finished() {
@@ -214,9 +215,10 @@ impl Round<'_> {
 }
 
 /// Claims until every chunk was claimed once. A part is ended at once, a part given back in the end, a part held.
-fn inherit(mut heir: Hand<'_>, wanted: usize, mut rng: Rng) -> Result<Vec<JobState>> {
+fn inherit(mut heir: Hand<'_>, wanted: usize, mut rng: Rng, until: Instant) -> Result<Vec<JobState>> {
     let (mut seen, mut held) = (BTreeSet::new(), Vec::new());
     while seen.len() < wanted {
+        ensure!(Instant::now() < until, "{} of {wanted} chunks of the stopped were handed out anew", seen.len());
         let claimed = heir.claim()?;
         if claimed.is_empty() {
             thread::sleep(Duration::from_millis(1));
