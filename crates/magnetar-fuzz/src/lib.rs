@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! cargo install cargo-fuzz --locked
-//! cargo +nightly fuzz run --fuzz-dir crates/magnetar-fuzz --features libfuzzer manifest_toml -- -max_total_time=60
+//! cargo +nightly fuzz run --fuzz-dir crates/magnetar-fuzz manifest_toml -- -max_total_time=60
 //! ```
 //!
 //! What it finds and is worth keeping goes to `corpus/TARGET`, as small as `cargo fuzz tmin` makes it.
