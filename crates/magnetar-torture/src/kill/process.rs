@@ -102,7 +102,9 @@ pub(crate) fn log(folder: &Path) -> PathBuf {
 ///
 /// In memory where that can be had: a kill takes nothing from the kernel, so a disk would only make it slower.
 pub(crate) fn folder() -> Result<tempfile::TempDir> {
-    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).context("make a folder")?;
+    let mut named = tempfile::Builder::new();
+    named.prefix("magnetar-kill-");
+    let folder = named.tempdir_in("/dev/shm").or_else(|_| named.tempdir()).context("make a folder")?;
     fs::create_dir(store(folder.path())).context("make a folder")?;
     Ok(folder)
 }
