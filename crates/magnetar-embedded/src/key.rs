@@ -49,8 +49,9 @@ pub(crate) fn spot(spot: Spot) -> Key {
     join(&[&spot.job.0.to_be_bytes(), &spot.chunk.to_be_bytes()])
 }
 
+/// The chunk that is all of a key: a row found under a longer one could not be removed by its chunk.
 pub(crate) fn parse_spot(key: &[u8]) -> Option<Spot> {
-    spot_at(key, 0)
+    (key.len() == 16).then(|| spot_at(key, 0)).flatten()
 }
 
 pub(crate) fn chunk_key(job: JobNo, key: &str) -> Key {
@@ -184,6 +185,13 @@ mod tests {
             let prefix = [b"space\0".as_slice(), &prefix].concat();
             prop_assert!(key.as_slice() < prefix_end(&prefix).as_slice());
         }
+    }
+
+    #[test]
+    fn key_of_a_chunk_is_that_and_no_more() {
+        let spot = Spot { job: JobNo(1), chunk: 2 };
+        assert_eq!(parse_spot(&self::spot(spot)), Some(spot));
+        assert_eq!(parse_spot(&behind(&self::spot(spot))), None);
     }
 
     #[test]

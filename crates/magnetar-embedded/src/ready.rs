@@ -61,6 +61,7 @@ impl Runs {
             if self.0.contains_key(key) {
                 return Ok(ControlFlow::Continue(()));
             }
+            whole(key, first)?;
             found.push((Key::from_slice(key), first));
             is_cut = found.len() >= limit;
             Ok(if is_cut { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
@@ -169,7 +170,7 @@ pub(crate) fn ids(view: &dyn View, job: JobNo, after: Option<ChunkId>, limit: us
         let level_end = key::prefix_end(level);
         let mut left = limit;
         look::each(view, Table::Ready, &key::ready(level, next), &level_end, &mut |row_key, Run { first }| {
-            let (_, last) = split(row_key)?;
+            let last = whole(row_key, first)?;
             let before = ids.len();
             ids.extend((first.max(next)..=last).take(left));
             left -= ids.len() - before;
@@ -178,6 +179,15 @@ pub(crate) fn ids(view: &dyn View, job: JobNo, after: Option<ChunkId>, limit: us
         from = level_end;
     }
     Ok(None)
+}
+
+/// The last chunk of a run, which must not end before it begins.
+fn whole(key: &[u8], first: ChunkId) -> Result<ChunkId, Stop> {
+    let (_, last) = split(key)?;
+    if first > last {
+        return Err(Stop::corrupt(Table::Ready, key, "ends before it begins"));
+    }
+    Ok(last)
 }
 
 fn split(key: &[u8]) -> Result<(&[u8], ChunkId), Stop> {
@@ -307,6 +317,16 @@ mod tests {
                 prop_assert_eq!(after, later.into_iter().take(5).collect::<Vec<_>>());
             }
         }
+    }
+
+    #[test]
+    fn run_that_ends_before_it_begins_is_damage() {
+        let run = key::ready(&level(false), 1);
+        let rows = Rows(BTreeMap::from([(run.clone(), row::encode(Table::Ready, &run, &Run { first: 5 }))]));
+        let mut txn = Txn::new(&rows, Lanes::default(), Writes::default());
+        txn.begin_group();
+        assert!(txn.head(&key::lane(job(), "")).is_err());
+        assert!(ids(&rows, job(), None, 10).is_err());
     }
 
     #[test]

@@ -127,8 +127,7 @@ fn damage(rows: &mut Rows, draw: &mut Draw<'_>) -> Damage {
         // A row more, under any key of any table, sound in itself.
         _ => {
             let table = draw.pick(&Table::ALL);
-            // Nor would whoever tells of ends find the row of an end under another key than its own.
-            if matches!(table, Table::Ready | Table::Release) {
+            if table == Table::Ready {
                 return Damage::Seen;
             }
             let key = draw.bytes(40).to_vec();

@@ -32,6 +32,7 @@ impl Engine {
         let known = sessions(&txn).map_err(Stop::into_error)?;
         let ids: Vec<_> = known.iter().map(|(id, _)| *id).collect();
         locks.sweep(&ids);
+        refuse_lost_numbers(&txn).map_err(Stop::into_error)?;
         let mut meta = txn.meta().map_err(Stop::into_error)?;
         meta.generation = next_generation(&meta, now)?;
         txn.put_meta(&meta).map_err(Stop::into_error)?;
@@ -87,6 +88,21 @@ impl Engine {
         let (writes, _) = txn.into_parts().map_err(Stop::into_error)?;
         Ok(Applied { writes, flush: Flush::Synced, wakes: false, memo: Memo::default() })
     }
+}
+
+/// Refuses a store that has lost the numbers that only grow: to begin anew would give tokens out twice.
+fn refuse_lost_numbers(view: &dyn View) -> Result<(), Stop> {
+    if look::get::<Meta>(view, Table::Meta, key::META)?.is_some() {
+        return Ok(());
+    }
+    let mut is_used = false;
+    for table in Table::ALL.into_iter().filter(|table| *table != Table::Meta) {
+        view.scan(table, &[], key::END, &mut |_, _| {
+            is_used = true;
+            std::ops::ControlFlow::Break(())
+        })?;
+    }
+    if is_used { Err(Stop::corrupt(Table::Meta, key::META, "is missing")) } else { Ok(()) }
 }
 
 /// One more than before, and not before the clock: so that a store restored from an old copy does not repeat tokens.

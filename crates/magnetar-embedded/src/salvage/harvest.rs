@@ -83,8 +83,11 @@ impl Harvest {
                 self.chunks.insert(spot, row);
             }
         });
-        let largest = self.jobs.values().map(|job| job.id).max().unwrap_or_default();
-        for (id, no) in (largest.saturating_add(1)..).zip(unknown) {
+        let taken: BTreeSet<JobId> = self.jobs.values().map(|job| job.id).collect();
+        // Above all that are there and, where those end at the largest id there is, whatever is free.
+        let above = taken.last().copied().unwrap_or_default().checked_add(1).unwrap_or(1);
+        let free = (above..=JobId::MAX).chain(1..=JobId::MAX).filter(|id| !taken.contains(id));
+        for (id, no) in free.zip(unknown) {
             self.lose(format!("a job has the new id {id} and the default options, for its own are lost"));
             self.jobs.insert(no, blank_job(id, None));
         }

@@ -62,6 +62,14 @@ fn every_row_that_is_an_old_one_or_came_back_is_told() {
 }
 
 #[test]
+fn store_that_lost_its_numbers_does_not_begin_anew() {
+    let tables = lived_in();
+    let numbers = tables.state().rows.keys().find(|(table, _)| *table == Table::Meta).unwrap().clone();
+    let error = tables.with(&numbers, None).open().err().unwrap();
+    assert!(error.is_corrupt(), "{error}");
+}
+
+#[test]
 fn numbers_that_fell_behind_what_they_gave_are_told() {
     let tables = lived_in();
     let state = tables.state().clone();

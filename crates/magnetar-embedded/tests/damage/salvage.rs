@@ -6,7 +6,10 @@ use std::{
 };
 
 use futures_lite::future::block_on;
-use magnetar_core::{Capabilities, Clock, Error, ErrorKind, Filter, JobId, JobState, JobStatus, JobStore, Rejection, Result};
+use magnetar_core::{
+    Capabilities, Clock, Error, ErrorKind, Filter, JobId, JobRef, JobSpec, JobState, JobStatus, JobStore, NewChunk, Rejection,
+    Result,
+};
 use magnetar_embedded::{Backend, Reader, Salvaged, Show, Table, Tx, View, salvage};
 
 use crate::{
@@ -106,6 +109,23 @@ fn whatever_row_is_damaged_or_lost_the_others_are_saved() {
             }
         }
     }
+}
+
+#[test]
+fn job_that_has_lost_its_id_gets_one_that_no_other_has() {
+    let tables = Tables::default();
+    let store = tables.open().unwrap();
+    block_on(async {
+        for id in [5, JobId::MAX] {
+            store.ensure_job(JobRef::Id(id), JobSpec::default()).await.unwrap();
+            store.insert(id, vec![NewChunk::new(1)]).await.unwrap();
+        }
+        store.close().await.unwrap();
+    });
+    let first = |table| tables.state().rows.keys().find(|place| place.0 == table).cloned().unwrap();
+    let (job, id) = (first(Table::Job), first(Table::JobId));
+    let (to, _) = saved(&tables.with(&job, None).with(&id, None));
+    assert_eq!(chunks(&to).into_keys().collect::<Vec<_>>(), [(1, 1), (JobId::MAX, 1)]);
 }
 
 #[test]
