@@ -46,7 +46,8 @@ pub(crate) fn rows<T: DeserializeOwned>(
 /// What is shown a key and its row, and says whether to go on.
 pub(crate) type ShowRow<'a, T> = dyn FnMut(&[u8], T) -> Result<ControlFlow<()>, Stop> + 'a;
 
-/// Shows each row with `from <= key < to`, until `show` breaks or fails.
+/// Shows each row with `from <= key < to`, until `show` breaks or fails. Rows out of order are damage: where a page points to a
+/// wrong one, a database shows rows of another time or place, and each of them may be whole.
 pub(crate) fn each<T: DeserializeOwned>(
     view: &dyn View,
     table: Table,
@@ -54,9 +55,13 @@ pub(crate) fn each<T: DeserializeOwned>(
     to: &[u8],
     show: &mut ShowRow<'_, T>,
 ) -> Result<(), Stop> {
-    let mut failed = None;
+    let (mut failed, mut last) = (None, Key::new());
     view.scan(table, from, to, &mut |key, bytes| {
-        row::decode(table, key, bytes).and_then(|row| show(key, row)).unwrap_or_else(|stop| {
+        let is_in_order = key > last.as_slice() && key >= from && key < to;
+        last.clear();
+        last.extend_from_slice(key);
+        let row = if is_in_order { row::decode(table, key, bytes) } else { Err(Stop::corrupt(table, key, "is out of order")) };
+        row.and_then(|row| show(key, row)).unwrap_or_else(|stop| {
             failed = Some(stop);
             ControlFlow::Break(())
         })

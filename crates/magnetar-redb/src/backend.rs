@@ -1,6 +1,7 @@
 //! The backend: one redb database behind all clones.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
@@ -111,6 +112,14 @@ impl Reader for RedbBackend {
     }
 }
 
+impl Drop for Shared {
+    /// A database that has panicked over damage panics again when it is closed. By then its handle has said what there is to say.
+    fn drop(&mut self) {
+        let database = self.database.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
+    }
+}
+
 impl Shared {
     fn view(&self) -> Result<Snapshot<'_>> {
         self.check_home()?;
@@ -123,7 +132,10 @@ impl Shared {
     pub(crate) fn write(&self, writes: &Writes, flush: Flush) -> Result<()> {
         let open = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let database = open.as_ref().ok_or_else(|| self.gone())?;
-        tx::write(database, writes, flush).map_err(|cause| error("write", &self.name, cause))
+        // redb panics over some damage; the error must name the file.
+        let written = catch_unwind(AssertUnwindSafe(|| tx::write(database, writes, flush)));
+        let written = written.unwrap_or_else(|_| Err(redb::StorageError::Corrupted("redb panicked".to_owned()).into()));
+        written.map_err(|cause| error("write", &self.name, cause))
     }
 
     /// Opens the database again after its device was full, and finds out whether the writes happened.

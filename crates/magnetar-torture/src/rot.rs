@@ -4,7 +4,6 @@ mod alive;
 mod answers;
 mod bare;
 mod files;
-mod order;
 mod questions;
 mod rows;
 mod tables;

@@ -16,7 +16,6 @@ use rusqlite::Connection;
 
 use super::{
     alive::Alive,
-    order::{ascends_in_redb, ascends_in_sqlite},
     questions::{Findings, Questions},
     watchdog,
 };
@@ -98,11 +97,7 @@ impl Rig for RotSqlite {
         let alive = Arc::new(Alive::default());
         lay(whole.clone())?;
         vfs::tapped(Arc::clone(&alive) as _, || Sight::of(&site.open(Arc::clone(&clock))?))?;
-        let ascends = |bytes: Vec<u8>| {
-            lay(bytes)?;
-            Ok(ascends_in_sqlite(&site))
-        };
-        play(seed, &whole, &clock, &Place { site: &site, lay: &lay, ascends: &ascends, alive: &alive }, &filled.sights)
+        play(seed, &whole, &clock, &Place { site: &site, lay: &lay, alive: &alive }, &filled.sights)
     }
 }
 
@@ -132,8 +127,7 @@ impl Rig for RotRedb {
         let alive = Arc::new(Alive::default());
         site.lay(Storage::new(whole.clone()).tapped(Arc::clone(&alive) as _));
         Sight::of(&site.open(Arc::clone(&clock))?)?;
-        let ascends = |bytes| Ok(ascends_in_redb(bytes));
-        play(seed, &whole, &clock, &Place { site: &site, lay: &lay, ascends: &ascends, alive: &alive }, &filled.sights)
+        play(seed, &whole, &clock, &Place { site: &site, lay: &lay, alive: &alive }, &filled.sights)
     }
 }
 
@@ -141,8 +135,6 @@ impl Rig for RotRedb {
 struct Place<'p> {
     site: &'p dyn Site,
     lay: &'p dyn Fn(Vec<u8>) -> Result<()>,
-    /// Whether the engine shows rows of this file in order.
-    ascends: &'p dyn Fn(Vec<u8>) -> Result<bool>,
     /// Which bytes of the whole file are read.
     alive: &'p Alive,
 }
@@ -152,7 +144,7 @@ fn turns(seed: u64) -> usize {
 }
 
 fn play(seed: u64, whole: &[u8], clock: &Arc<HandClock>, place: &Place<'_>, sights: &[Sight]) -> Result<Counts> {
-    let Place { site, lay, ascends, alive } = *place;
+    let Place { site, lay, alive } = *place;
     let mut random = Rng::with_seed(seed);
     lay(whole.to_vec())?;
     let questions = Questions::of(&site.open_threaded(Arc::clone(clock))?, sights).context("the store that is whole")?;
@@ -163,11 +155,6 @@ fn play(seed: u64, whole: &[u8], clock: &Arc<HandClock>, place: &Place<'_>, sigh
     let mut counts = Counts::default();
     counts.add("stores", 1);
     for harm in harms {
-        let (in_order, _) = panics::watch(|| catch_unwind(AssertUnwindSafe(|| ascends(flip(whole, harm)))));
-        if !in_order.unwrap_or(Ok(true))? {
-            counts.add("left out", 1);
-            continue;
-        }
         lay(flip(whole, harm))?;
         let (checked, panics) = panics::watch(|| catch_unwind(AssertUnwindSafe(|| look(site, clock, &questions, &mut counts))));
         let checked = checked.unwrap_or_else(|_| Err(anyhow!("a panic escapes: {}", panics.join("; "))));
