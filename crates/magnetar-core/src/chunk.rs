@@ -21,8 +21,16 @@ pub struct Extra(Option<Box<str>>);
 
 impl Extra {
     /// The extra of these keys.
+    ///
+    /// Its text has them in alphabetical order, so that equal keys are equal text.
     pub fn new(map: &serde_json::Map<String, serde_json::Value>) -> Self {
-        if map.is_empty() { Self(None) } else { Self(Some(serde_json::Value::Object(map.clone()).to_string().into())) }
+        if map.is_empty() {
+            return Self(None);
+        }
+        let mut keys = serde_json::Value::Object(map.clone());
+        // They are in order already, unless some crate of the program turns on serde_json's `preserve_order`, as bson does.
+        keys.sort_all_objects();
+        Self(Some(keys.to_string().into()))
     }
 
     /// Whether there are no keys.

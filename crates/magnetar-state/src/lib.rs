@@ -1,0 +1,42 @@
+//! Resume tokens: where a change stream, a log or any other ordered source goes on after a restart.
+//!
+//! A *collection* is the name under which one token is kept. [`StateStore`] has three methods that every program needs
+//! (`save_resume_token`, `load_resume_token`, `clear_resume_token`) and, beneath them, a compare-and-set core: every
+//! collection has a version that only grows and an epoch that fences off writers of the past, and a write that carries an
+//! id may be repeated after a lost reply.
+//!
+//! ```
+//! use magnetar_state::{MemoryStore, StateStore, doc};
+//!
+//! # futures_lite::future::block_on(async {
+//! let store = MemoryStore::new();
+//! store.save_resume_token("shop.orders", doc! { "_data": "8263" }).await?;
+//! assert_eq!(store.load_resume_token("shop.orders").await?, Some(doc! { "_data": "8263" }));
+//! store.clear_resume_token("shop.orders").await?;
+//! assert_eq!(store.load_resume_token("shop.orders").await?, None);
+//! # Ok::<(), magnetar_state::StateError>(())
+//! # }).unwrap();
+//! ```
+
+pub mod check;
+mod clock;
+mod entry;
+mod error;
+pub mod limits;
+mod lock;
+mod memory;
+pub mod simple;
+mod slot;
+mod store;
+
+pub use bson::{self, Bson, Document, doc};
+pub use magnetar_core::{Clock, Durability, Sharing, Timestamp};
+
+pub use crate::{
+    clock::SystemClock,
+    entry::{Entry, Epoch, Expect, Guard, Listed, Loaded, Page, Saved, Version, WriteId},
+    error::{Result, StateError},
+    lock::Lock,
+    memory::MemoryStore,
+    store::{StateCapabilities, StateStore},
+};
