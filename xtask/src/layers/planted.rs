@@ -82,7 +82,7 @@ fn wrong_arrow_is_refused_with_both_crates_and_the_rule() {
         ("magnetar-sqlite", "magnetar-state", backend),
         ("magnetar-worker", "magnetar-memory", worker),
         ("magnetar-core", "magnetar-resilience", "the core uses no crate of the workspace"),
-        ("magnetar-state", "magnetar-resilience", "state uses the core alone"),
+        ("magnetar-state", "magnetar-resilience", "state uses the core and files, and its tests the backends"),
         ("magnetar-worker", "magnetar-testkit", "the testkit is only ever a dev-dependency"),
         ("magnetar-bench", "magnetar-testkit", "the testkit is only ever a dev-dependency"),
         ("magnetar", "magnetar-cli", "nothing is built on the command line"),
