@@ -154,9 +154,7 @@ impl Writer {
         let first = self.try_to_prepare(name, fill);
         let Err(Half::Distrusted(_)) = first else { return first.map_err(Half::into_error) };
         let second = self.try_to_prepare(name, fill);
-        if let Err(Half::Distrusted(_)) = second {
-            self.is_poisoned = true;
-        }
+        self.is_poisoned |= second.is_err();
         second.map_err(Half::into_error)
     }
 

@@ -11,10 +11,13 @@
 //! ```
 //!
 //! Each law is a test of its own, named after the promise it holds.
+//!
+//! [`folder`] is another thing: a folder that tests of files put in the place of one of the system.
 
 mod clock;
 mod differential;
 mod embedded;
+pub mod folder;
 mod harness;
 mod law;
 mod laws;
@@ -25,6 +28,7 @@ pub use crate::{
     clock::ManualClock,
     differential::{Differential, Tally, differential},
     embedded::{EmbeddedHarness, Source},
+    folder::SimFolder,
     harness::{Harness, World},
     law::{Law, main},
     laws::all as laws,
