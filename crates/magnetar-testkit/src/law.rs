@@ -7,18 +7,25 @@ use libtest_mimic::{Arguments, Trial};
 
 use crate::harness::{Harness, World};
 
-type Run = for<'a> fn(&'a mut World) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+type Run<W> = for<'a> fn(&'a mut W) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// A promise that every store keeps, and the test that holds it to it.
-#[derive(Clone, Copy)]
-pub struct Law {
+pub struct Law<W = World> {
     /// The promise, as a sentence with underscores.
     pub name: &'static str,
     /// Whether the test opens a second handle beside the first.
     pub needs_many_handles: bool,
     /// The test. It panics where the promise is broken.
-    pub run: Run,
+    pub run: Run<W>,
 }
+
+impl<W> Clone for Law<W> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<W> Copy for Law<W> {}
 
 /// Makes laws of async functions over a world; `many` marks those that open a second handle.
 macro_rules! laws {

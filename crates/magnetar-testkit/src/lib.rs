@@ -23,6 +23,8 @@ mod law;
 mod laws;
 pub mod model;
 mod mortal;
+#[cfg(feature = "state")]
+pub mod state;
 
 pub use crate::{
     clock::ManualClock,

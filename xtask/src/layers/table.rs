@@ -67,7 +67,7 @@ pub(super) const LAYERS: &[Layer] = &[
     layer(CLI, BELOW_THE_CLI, &[TESTKIT], "the command line uses the facade and what is below it, never the tools"),
     layer(
         TESTKIT,
-        &[CORE, FS, EMBEDDED],
+        &[CORE, FS, EMBEDDED, STATE],
         &[MEMORY],
         "the testkit knows the traits and the engine, and its tests one backend: memory",
     ),
