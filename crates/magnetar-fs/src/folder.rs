@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    io::{self, Read, Write},
+    io::{self, Read, Seek, Write},
     path::Path,
 };
 
@@ -69,7 +69,7 @@ pub trait Folder: fmt::Debug + Send + Sync {
 pub trait Lock: fmt::Debug + Send + Sync {}
 
 /// A file that is open for reading. Dropping it closes it.
-pub trait OpenFile: Read + Send {
+pub trait OpenFile: Read + Seek + Send {
     /// How many bytes it had when it was opened.
     fn size_bytes(&self) -> u64;
 }
@@ -93,6 +93,18 @@ pub struct Entry {
     pub kind: Kind,
     /// How many bytes a file has; 0 for anything else.
     pub bytes: u64,
+    /// Which file it is, and as it was last changed.
+    pub stamp: Stamp,
+}
+
+/// Which file it is, and when it was last changed, as far as the system tells: two equal stamps are one file that nobody has
+/// written to in between, but for what was written within the tick of the filesystem's clock, some milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Stamp {
+    /// The number of the file.
+    pub file: u64,
+    /// When it was changed, in seconds and nanoseconds of any origin.
+    pub changed_at: (i64, i64),
 }
 
 /// What a name may belong to.

@@ -31,6 +31,6 @@ mod writer;
 pub use self::{
     disk::Disk,
     error::{Error, ErrorKind, Result},
-    folder::{Entry, Folder, Kind, Lock, NewFile, OpenFile},
+    folder::{Entry, Folder, Kind, Lock, NewFile, OpenFile, Stamp},
     writer::{Fill, LOCK_FILE, Writer, Written},
 };

@@ -17,7 +17,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use magnetar_fs::{Entry, Folder, Kind, Lock, NewFile, OpenFile};
+use magnetar_fs::{Entry, Folder, Kind, Lock, NewFile, OpenFile, Stamp};
 
 pub use self::{
     choice::{Choose, every_choice},
@@ -152,8 +152,13 @@ impl Folder for SimFolder {
 
     fn list(&self) -> io::Result<Vec<Entry>> {
         self.act(|sim| {
-            let entry = |(name, bytes): (&String, u64)| Entry { name: name.clone(), kind: Kind::File, bytes };
-            Ok(sim.state.sizes().map(entry).collect())
+            let entry = |(name, bytes, file): (&String, u64, u64)| Entry {
+                name: name.clone(),
+                kind: Kind::File,
+                bytes,
+                stamp: Stamp { file, changed_at: (0, 0) },
+            };
+            Ok(sim.state.entries().map(entry).collect())
         })
     }
 

@@ -4,9 +4,10 @@ use std::{
     fs::{self, File, OpenOptions},
     io,
     path::{Path, PathBuf},
+    time::UNIX_EPOCH,
 };
 
-use crate::folder::{Entry, Kind};
+use crate::folder::{Entry, Kind, Stamp};
 
 /// The path of the folder.
 pub(super) type Opened = PathBuf;
@@ -57,7 +58,10 @@ pub(super) fn list(folder: &Opened) -> io::Result<Vec<Entry>> {
         } else {
             Kind::Other
         };
-        entries.push(Entry { name, kind, bytes: if kind == Kind::File { metadata.len() } else { 0 } });
+        let changed = metadata.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+        let changed_at = (i64::try_from(changed.as_secs()).unwrap_or_default(), i64::from(changed.subsec_nanos()));
+        let bytes = if kind == Kind::File { metadata.len() } else { 0 };
+        entries.push(Entry { name, kind, bytes, stamp: Stamp { file: 0, changed_at } });
     }
     Ok(entries)
 }

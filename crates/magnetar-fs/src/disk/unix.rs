@@ -7,7 +7,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::folder::{Entry, Kind};
+use crate::folder::{Entry, Kind, Stamp};
 
 /// The open folder.
 pub(super) type Opened = File;
@@ -69,7 +69,13 @@ fn listed(name: &str, stat: &Stat) -> Entry {
         _ => Kind::Other,
     };
     let bytes = if kind == Kind::File { u64::try_from(stat.st_size).unwrap_or_default() } else { 0 };
-    Entry { name: name.to_owned(), kind, bytes }
+    let stamp = Stamp { file: stat.st_ino, changed_at: (wide(stat.st_ctime), wide(stat.st_ctime_nsec)) };
+    Entry { name: name.to_owned(), kind, bytes, stamp }
+}
+
+/// The types of a time differ between systems.
+fn wide(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or_default()
 }
 
 pub(super) fn open_file(folder: &Opened, name: &str) -> io::Result<File> {

@@ -1,7 +1,7 @@
 //! Files and locks of a simulated folder.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Cursor, Read, Seek, SeekFrom, Write},
     sync::Arc,
 };
 
@@ -12,28 +12,39 @@ use super::{Flaw, SimFolder, state::FileNo};
 /// A file that is being read, as it was when it was opened.
 pub(super) struct Reading {
     folder: SimFolder,
-    bytes: Arc<Vec<u8>>,
-    at: usize,
+    bytes: Cursor<Shared>,
+}
+
+struct Shared(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl Reading {
     pub(super) fn new(folder: SimFolder, bytes: Arc<Vec<u8>>) -> Self {
-        Self { folder, bytes, at: 0 }
+        Self { folder, bytes: Cursor::new(Shared(bytes)) }
     }
 }
 
 impl Read for Reading {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.folder.sim().begin()?;
-        let read = self.bytes.get(self.at..).unwrap_or_default().read(buffer)?;
-        self.at += read;
-        Ok(read)
+        self.bytes.read(buffer)
+    }
+}
+
+impl Seek for Reading {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.bytes.seek(to)
     }
 }
 
 impl OpenFile for Reading {
     fn size_bytes(&self) -> u64 {
-        self.bytes.len() as u64
+        self.bytes.get_ref().as_ref().len() as u64
     }
 }
 

@@ -71,8 +71,9 @@ impl State {
         self.names.keys()
     }
 
-    pub(super) fn sizes(&self) -> impl Iterator<Item = (&String, u64)> {
-        self.names.iter().map(|(name, file)| (name, self.file(*file).seen.len() as u64))
+    /// Names, with the size and the number of the file. A file is only ever written until it has its name.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&String, u64, u64)> {
+        self.names.iter().map(|(name, file)| (name, self.file(*file).seen.len() as u64, *file as u64))
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
