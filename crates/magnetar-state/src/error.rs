@@ -147,6 +147,12 @@ pub enum StateError {
         /// What it does not have.
         what: &'static str,
     },
+    /// A flush failed: what was written last may be there or not. Open the store again, and look.
+    #[error("{place} cannot be trusted since a flush failed; open it again, and look at what is there")]
+    Poisoned {
+        /// What cannot be trusted.
+        place: String,
+    },
     /// The store was closed.
     #[error("the store was closed")]
     Closed,

@@ -18,16 +18,20 @@
 //! # }).unwrap();
 //! ```
 
+mod base64;
 pub mod check;
 mod clock;
 mod entry;
 mod error;
+mod files;
+mod format;
 pub mod limits;
 mod lock;
 mod memory;
 pub mod simple;
 mod slot;
 mod store;
+mod store_file;
 
 pub use bson::{self, Bson, Document, doc};
 pub use magnetar_core::{Clock, Durability, Sharing, Timestamp};
@@ -36,7 +40,9 @@ pub use crate::{
     clock::SystemClock,
     entry::{Entry, Epoch, Expect, Guard, Listed, Loaded, Page, Saved, Version, WriteId},
     error::{Result, StateError},
+    files::{FileOptions, Files},
     lock::Lock,
     memory::MemoryStore,
     store::{StateCapabilities, StateStore},
+    store_file::FileStore,
 };
