@@ -73,6 +73,9 @@ pub enum StateError {
         /// The epoch that it was held under.
         epoch: Epoch,
     },
+    /// The job store refused the group that a save was part of. Nothing of the group was applied.
+    #[error("{0}")]
+    Rejected(#[source] Error),
     /// Stored data does not verify. An older token is never shown instead.
     #[error("{place} is damaged: {what}")]
     Corrupt {
@@ -200,6 +203,9 @@ impl StateError {
 
     /// Whether somebody else got there first: a later writer, another version, the holder of a lock.
     pub fn is_conflict(&self) -> bool {
+        if let Self::Rejected(error) = self {
+            return error.is_conflict();
+        }
         matches!(self, Self::Fenced { .. } | Self::Conflict { .. } | Self::Locked { .. } | Self::LockLost { .. })
     }
 
@@ -212,6 +218,9 @@ impl StateError {
 /// An error of a job store beneath a state store.
 impl From<Error> for StateError {
     fn from(error: Error) -> Self {
+        if error.rejection().is_some() && !error.is_corrupt() {
+            return Self::Rejected(error);
+        }
         let what = error.to_string();
         match error.kind() {
             ErrorKind::Busy => Self::Busy { what },

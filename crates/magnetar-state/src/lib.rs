@@ -25,6 +25,7 @@ mod entry;
 mod error;
 mod files;
 mod format;
+mod jobs;
 pub mod limits;
 mod lock;
 mod memory;
@@ -41,6 +42,7 @@ pub use crate::{
     entry::{Entry, Epoch, Expect, Guard, Listed, Loaded, Page, Saved, Version, WriteId},
     error::{Result, StateError},
     files::{FileOptions, Files},
+    jobs::{JobStateStore, PreparedSave},
     lock::Lock,
     memory::MemoryStore,
     store::{StateCapabilities, StateStore},

@@ -55,6 +55,7 @@ pub(crate) enum Verdict {
 }
 
 /// A token that is to be saved, which has passed the limits.
+#[derive(Clone)]
 pub(crate) struct Save {
     pub(crate) token: Document,
     pub(crate) guard: Guard,
