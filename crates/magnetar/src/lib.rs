@@ -3,6 +3,9 @@
 mod location;
 mod salvage;
 
+#[cfg(feature = "checkpoint")]
+#[doc(no_inline)]
+pub use magnetar_checkpoint as checkpoint;
 #[doc(no_inline)]
 pub use magnetar_core::limits;
 pub use magnetar_core::{
