@@ -33,6 +33,7 @@ pub mod simple;
 mod slot;
 mod store;
 mod store_file;
+mod tracker;
 
 pub use bson::{self, Bson, Document, doc};
 pub use magnetar_core::{Clock, Durability, Sharing, Timestamp};
@@ -47,4 +48,5 @@ pub use crate::{
     memory::MemoryStore,
     store::{StateCapabilities, StateStore},
     store_file::FileStore,
+    tracker::{Flushed, Pending, Tracker, save_flushed},
 };

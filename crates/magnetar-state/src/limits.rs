@@ -8,3 +8,5 @@ pub const TOKEN_BYTES_MAX: usize = 256 * 1024;
 pub const TOKEN_DEPTH_MAX: usize = 64;
 /// Collections on one page of a listing.
 pub const PAGE_ENTRIES_MAX: usize = 1000;
+/// Batches of one tracker that were received and wait for one to be flushed.
+pub const PENDING_MAX: usize = 100_000;
