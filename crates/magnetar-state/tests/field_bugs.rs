@@ -1,9 +1,9 @@
 //! What stores of tokens elsewhere were found to do, each as a test of its own that no store here does it.
 //!
-//! They are those of a MongoDB pipeline (rigatoni 0.2.0) and of an in-memory checkpoint store beside a batch engine (oximedia-batch,
+//! They are those of a pipeline of change streams (`rigatoni` 0.2.0) and of a checkpoint store beside a batch engine (`oximedia-batch`,
 //! `checkpointing.rs`), as far as they are about stores that are not Redis.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{sync::Arc, time::Duration};
 
