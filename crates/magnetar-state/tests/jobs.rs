@@ -1,6 +1,6 @@
 //! A token in one group with the work that it stands for, on SQLite and redb: together or not at all.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{path::Path, sync::Arc};
 
@@ -201,7 +201,7 @@ fn record_that_somebody_else_wrote_is_damage_and_keeps_nobody_from_the_others() 
     });
 }
 
-/// bson asks serde_json to keep the order of keys, for the whole program.
+/// The crate `bson` asks `serde_json` to keep the order of keys, for the whole program.
 #[test]
 fn keys_of_a_chunk_are_equal_text_in_a_program_with_bson() {
     let extra = |text: &str| magnetar_core::Extra::new(&serde_json::from_str(text).unwrap());
