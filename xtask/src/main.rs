@@ -7,6 +7,7 @@ mod layers;
 mod lint;
 mod metadata;
 mod run;
+mod servers;
 mod sources;
 mod suite;
 
@@ -27,7 +28,9 @@ usage: cargo xtask <command>
   sources           look for ignored tests and stubs in the crates and the benches
   demo              make docs/demo/words.toml anew, after source files came or went
   lint              fmt, clippy, layers, sources, the demo, features one by one, docs; cargo-deny where it is installed
-  test [--require]  run the whole suite; with --require a test that lacks its server fails instead of skipping
+  servers           look for the servers that tests start; install what is missing where this is root with apt, else name it
+                    with what is skipped without it
+  test [--require]  run `servers`, then the whole suite; with --require a test that lacks its server fails instead of skipping
                     (the tests see MAGNETAR_REQUIRE=1); the last line of stdout is `N passed, M failed`
   ci                lint, then test --require
   bench [filter]    run the benchmarks whose names match a regular expression, with the disk's flushes and with flushes that
@@ -45,6 +48,7 @@ enum Command {
     Sources,
     Demo,
     Lint,
+    Servers,
     Test(Missing),
     Ci,
     Bench(Option<String>),
@@ -77,13 +81,14 @@ fn parse(args: &[&str]) -> Result<Command, String> {
         ["sources"] => Ok(Command::Sources),
         ["demo"] => Ok(Command::Demo),
         ["lint"] => Ok(Command::Lint),
+        ["servers"] => Ok(Command::Servers),
         ["test"] => Ok(Command::Test(Missing::Skips)),
         ["test", "--require"] => Ok(Command::Test(Missing::Fails)),
         ["ci"] => Ok(Command::Ci),
         ["bench"] => Ok(Command::Bench(None)),
         ["bench", filter] if !filter.starts_with('-') => Ok(Command::Bench(Some((*filter).to_owned()))),
         ["crash", options @ ..] => Ok(Command::Crash(options.iter().map(|&option| option.to_owned()).collect())),
-        [command @ ("layers" | "sources" | "demo" | "lint" | "test" | "ci" | "bench"), rest @ ..] => {
+        [command @ ("layers" | "sources" | "demo" | "lint" | "servers" | "test" | "ci" | "bench"), rest @ ..] => {
             Err(format!("`{command}` does not take `{}`", rest.join(" ")))
         }
         [unknown, ..] => Err(format!("there is no command `{unknown}`")),
@@ -98,6 +103,10 @@ fn run(command: &Command) -> Result<()> {
         Command::Sources => sources::check(),
         Command::Demo => demo::write(),
         Command::Lint => lint::check(),
+        Command::Servers => {
+            servers::prepare();
+            Ok(())
+        }
         Command::Test(missing) => suite::run(*missing),
         Command::Ci => lint::check().and_then(|()| suite::run(Missing::Fails)),
         Command::Crash(options) => crash(options),
@@ -129,7 +138,7 @@ mod tests {
 
     #[test]
     fn each_command_is_understood() {
-        let cases: [(&[&str], Command); 13] = [
+        let cases: [(&[&str], Command); 14] = [
             (&[], Command::Help),
             (&["help"], Command::Help),
             (&["test", "--help"], Command::Help),
@@ -137,6 +146,7 @@ mod tests {
             (&["sources"], Command::Sources),
             (&["demo"], Command::Demo),
             (&["lint"], Command::Lint),
+            (&["servers"], Command::Servers),
             (&["test"], Command::Test(Missing::Skips)),
             (&["test", "--require"], Command::Test(Missing::Fails)),
             (&["ci"], Command::Ci),
@@ -151,9 +161,18 @@ mod tests {
 
     #[test]
     fn each_command_stands_in_the_usage() {
-        for command in
-            ["layers", "sources", "demo", "lint", "test [--require]", "ci", "bench [filter]", "crash [--minutes N]", "help"]
-        {
+        for command in [
+            "layers",
+            "sources",
+            "demo",
+            "lint",
+            "servers",
+            "test [--require]",
+            "ci",
+            "bench [filter]",
+            "crash [--minutes N]",
+            "help",
+        ] {
             assert!(USAGE.lines().any(|line| line.starts_with(&format!("  {command} "))), "{command}");
         }
     }

@@ -1,11 +1,11 @@
 //! The whole test suite, and one line at the end that counts it.
 //!
-//! What a test needs besides its crate (a server, a folder) is started here before the first step and reaches the tests
-//! through the environment of the steps.
+//! The servers that tests need are made sure of before the first step; the tests start and stop their own, and know from the environment of
+//! the steps what to do where one is missing.
 
 use anyhow::{Result, bail, ensure};
 
-use crate::run::Step;
+use crate::{run::Step, servers};
 
 /// What becomes of a test whose server is not there.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,6 +18,7 @@ pub(crate) enum Missing {
 
 /// Runs every test, also after one failed, and fails if one did or none ran.
 pub(crate) fn run(missing: Missing) -> Result<()> {
+    servers::prepare();
     let mut tally = Tally::default();
     let outcomes: Vec<_> = steps(missing).iter().map(|step| step.stream(|line| tally.see(line))).collect();
     let failures: Vec<_> = outcomes.into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
