@@ -1,6 +1,6 @@
 //! What can go wrong, and what the caller can do about it.
 
-use magnetar_core::{Durability, Error, ErrorKind, Timestamp};
+use magnetar_core::{Error, ErrorKind, Timestamp};
 
 use crate::entry::{Epoch, Version};
 
@@ -135,14 +135,14 @@ pub enum StateError {
         source: Option<Source>,
     },
     /// What the caller requires survives less than was required.
-    #[error("{place} is durable at level {found:?}, and {required:?} is required")]
+    #[error("{place} is durable at level {found}, and {required} is required")]
     TooWeak {
         /// The store.
         place: String,
-        /// What was required.
-        required: Durability,
+        /// What was required, in the store's own words.
+        required: String,
         /// What the store gives.
-        found: Durability,
+        found: String,
     },
     /// This store cannot do that.
     #[error("this store has no {what}")]

@@ -47,7 +47,7 @@ pub(crate) fn encode_slot(collection: &str, slot: &Slot) -> Result<Vec<u8>> {
         Held::Token { token, saved_at, expires_at } => {
             file.saved_at_ms = Some(saved_at.as_millis());
             file.expires_at_ms = expires_at.map(Timestamp::as_millis);
-            bytes = token::to_bytes(token)?;
+            bytes = crate::bytes::of_token(token)?;
             (file.token, file.token_bson) = token::shown(token, &bytes);
         }
     }
@@ -60,7 +60,7 @@ pub(crate) fn decode_slot(place: &str, bytes: &[u8]) -> Result<(String, Slot)> {
     let file: TokenFile = envelope::read(place, envelope::TOKEN, bytes)?;
     let corrupt = |what: &str| StateError::corrupt(place, what);
     let token = token::read(&file).map_err(|what| corrupt(&what))?;
-    let token_bytes = token.as_ref().map_or_else(|| Ok(Vec::new()), token::to_bytes)?;
+    let token_bytes = token.as_ref().map_or_else(|| Ok(Vec::new()), crate::bytes::of_token)?;
     if hash::of_token(&file, &token_bytes) != file.sha256 {
         return Err(corrupt("its SHA-256 is not that of its content"));
     }

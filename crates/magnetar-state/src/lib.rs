@@ -19,6 +19,7 @@
 //! ```
 
 mod base64;
+pub mod bytes;
 pub mod check;
 mod clock;
 mod entry;
