@@ -1,0 +1,151 @@
+//! A call of the server: over which connection, within which time, and how often.
+
+use std::{
+    pin::Pin,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use magnetar_resilience::{Backoff, Policy, Retry};
+use magnetar_state::StateError;
+use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value};
+
+use crate::{
+    class::{ByTrouble, Trouble},
+    config::RedisConfig,
+    dial::{Dialer, Socket},
+    error::Scene,
+    link,
+    pool::Pool,
+    script::Script,
+};
+
+/// The wait before the first retry; it doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// The longest wait before a retry.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// Whoever asks the server.
+pub(crate) struct Caller {
+    dialer: Dialer,
+    pool: Pool,
+    policy: Policy,
+    pub(crate) scene: Scene,
+    is_closed: AtomicBool,
+}
+
+/// A run of a script.
+pub(crate) struct Run<'a> {
+    pub(crate) script: &'a Script,
+    pub(crate) keys: Vec<String>,
+    pub(crate) args: Vec<Vec<u8>>,
+}
+
+impl Caller {
+    pub(crate) fn new(config: &RedisConfig) -> Result<Self, StateError> {
+        let retry = Retry::builder(Backoff::exponential(FIRST_WAIT, LONGEST_WAIT)).name("redis").max_retries(config.max_retries);
+        let policy = Policy::builder()
+            .retry(retry)
+            // What takes long is noticed below this, where the connection can be given up.
+            .attempt_timeout((config.connection_timeout + config.response_timeout).saturating_mul(2))
+            .total_timeout(config.total_timeout)
+            .build()
+            .map_err(|error| StateError::invalid(error.to_string()))?;
+        Ok(Self {
+            dialer: Dialer::new(config)?,
+            pool: Pool::new(config.pool_size),
+            policy,
+            scene: Scene::new(&config.topology),
+            is_closed: AtomicBool::new(false),
+        })
+    }
+
+    /// Runs a script; the server is told its text only where it does not know it.
+    pub(crate) async fn run(&self, run: &Run<'_>) -> Result<Value, StateError> {
+        let known = run.command("EVALSHA", &run.script.sha1);
+        self.attempts(|mut socket| {
+            let known = &known;
+            async move {
+                match socket.send(known).await {
+                    Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                        socket.send(&run.command("EVAL", &run.script.code)).await
+                    }
+                    answer => answer,
+                }
+            }
+        })
+        .await
+    }
+
+    /// Sends a command whose first argument is a key.
+    pub(crate) async fn ask(&self, command: &Cmd) -> Result<Value, StateError> {
+        self.attempts(|mut socket| async move { socket.send(command).await }).await
+    }
+
+    /// Sends a command without keys to every master. None where it is one that may not be asked.
+    pub(crate) async fn ask_all(&self, command: &Cmd) -> Result<Option<Vec<Value>>, StateError> {
+        let told = |answer: RedisResult<Vec<Value>>| match answer {
+            Err(error) if Trouble::of(&error) == Trouble::Forbidden => Ok(None),
+            answer => answer.map(Some),
+        };
+        self.attempts(|mut socket| async move { told(socket.send_to_all(command).await) }).await
+    }
+
+    /// Whether there is one server, at a fixed place.
+    pub(crate) fn is_one_server(&self) -> bool {
+        self.dialer.is_one_server()
+    }
+
+    /// Refuses calls from now on, and closes the connections when what is on its way has ended.
+    pub(crate) async fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        self.pool.close().await;
+    }
+
+    async fn attempts<T, F, Fut>(&self, send: F) -> Result<T, StateError>
+    where
+        T: Send,
+        F: Fn(Socket) -> Fut + Sync,
+        Fut: Future<Output = RedisResult<T>> + Send,
+    {
+        if self.is_closed.load(Ordering::Acquire) {
+            return Err(StateError::Closed);
+        }
+        self.policy.run(&ByTrouble, || self.boxed(&send)).await.map_err(|error| self.scene.ended(error))
+    }
+
+    /// An attempt whose type ends here: those of all layers in one are more than the compiler follows.
+    fn boxed<'a, T, F, Fut>(&'a self, send: &'a F) -> Pin<Box<dyn Future<Output = RedisResult<T>> + Send + 'a>>
+    where
+        T: Send + 'a,
+        F: Fn(Socket) -> Fut + Sync,
+        Fut: Future<Output = RedisResult<T>> + Send + 'a,
+    {
+        Box::pin(self.attempt(send))
+    }
+
+    async fn attempt<T, F, Fut>(&self, send: &F) -> RedisResult<T>
+    where
+        T: Send,
+        F: Fn(Socket) -> Fut + Sync,
+        Fut: Future<Output = RedisResult<T>> + Send,
+    {
+        let taken = self.pool.take();
+        let (socket, generation) = taken.link().socket(&self.dialer).await?;
+        let answer = send(socket).await;
+        if let Err(error) = &answer
+            && link::is_spent(error, self.dialer.may_move())
+        {
+            taken.link().give_up(generation).await;
+        }
+        answer
+    }
+}
+
+impl Run<'_> {
+    fn command(&self, name: &str, script: &str) -> Cmd {
+        let mut command = redis::cmd(name);
+        command.arg(script).arg(self.keys.len()).arg(&self.keys).arg(&self.args);
+        command
+    }
+}
