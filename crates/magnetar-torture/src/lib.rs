@@ -6,6 +6,7 @@
 //! proves nothing.
 
 pub mod faults;
+pub mod files;
 mod folder;
 #[cfg(target_os = "linux")]
 pub mod kill;

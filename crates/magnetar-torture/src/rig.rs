@@ -92,6 +92,7 @@ pub fn rigs() -> Vec<Box<dyn Rig>> {
     rigs.extend(crate::kill::rigs());
     rigs.extend(crate::power::rigs());
     rigs.extend(crate::faults::rigs());
+    rigs.extend(crate::files::rigs());
     rigs.push(Box::new(crate::model::ModelRig));
     rigs.extend(crate::rot::rigs());
     rigs
