@@ -34,6 +34,13 @@ pub use magnetar_worker::{Attempt, Cancellation, Completion, Failure, JobManager
 
 pub use crate::location::{Location, open};
 
+/// Stores of resume tokens: where a change stream goes on after a restart.
+#[cfg(feature = "state")]
+pub mod state {
+    #[doc(no_inline)]
+    pub use magnetar_state::*;
+}
+
 /// What most programs import: `use magnetar::prelude::*`.
 pub mod prelude {
     pub use crate::{Fence, JobState, JobStats, JobStatus, JobStore, JobUpdate, Manifest, NewChunk, open};

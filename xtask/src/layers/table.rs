@@ -136,6 +136,7 @@ pub(super) const TREES: &[Tree] = &[
     Tree { root: MEMORY, without: &["tokio"], rule: NO_RUNTIME },
     Tree { root: SQLITE, without: &["tokio"], rule: NO_RUNTIME },
     Tree { root: REDB, without: &["tokio"], rule: NO_RUNTIME },
+    Tree { root: STATE, without: &["tokio"], rule: "stores of tokens run under any executor and under none" },
 ];
 
 #[cfg(test)]
