@@ -1,7 +1,6 @@
 //! The backend: one redb database behind all clones.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
@@ -15,7 +14,8 @@ use redb::{Database, ReadableDatabase, StorageBackend};
 
 use crate::{
     error::error,
-    open, schema,
+    guard::{self, guarded},
+    open,
     tx::{self, Transaction},
     view::Snapshot,
 };
@@ -59,10 +59,6 @@ impl RedbBackend {
     pub fn on_storage(storage: impl StorageBackend) -> Result<Self> {
         let name = "the redb storage";
         let database = open::on_storage(storage, &name)?;
-        if schema::is_blank(&database, &name)? {
-            schema::write(&database, &name)?;
-        }
-        schema::bring_up(&database, &name)?;
         Ok(Self::new(database, name.to_owned(), None))
     }
 
@@ -113,10 +109,10 @@ impl Reader for RedbBackend {
 }
 
 impl Drop for Shared {
-    /// A database that has panicked over damage panics again when it is closed. By then its handle has said what there is to say.
     fn drop(&mut self) {
-        let database = self.database.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
+        if let Some(database) = self.database.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            guard::close(database);
+        }
     }
 }
 
@@ -132,10 +128,7 @@ impl Shared {
     pub(crate) fn write(&self, writes: &Writes, flush: Flush) -> Result<()> {
         let open = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let database = open.as_ref().ok_or_else(|| self.gone())?;
-        // redb panics over some damage; the error must name the file.
-        let written = catch_unwind(AssertUnwindSafe(|| tx::write(database, writes, flush)));
-        let written = written.unwrap_or_else(|_| Err(redb::StorageError::Corrupted("redb panicked".to_owned()).into()));
-        written.map_err(|cause| error("write", &self.name, cause))
+        guarded("write", &self.name, || tx::write(database, writes, flush).map_err(|cause| error("write", &self.name, cause)))
     }
 
     /// Opens the database again after its device was full, and finds out whether the writes happened.
@@ -154,7 +147,9 @@ impl Shared {
         let Some(home) = &self.home else { return Err(unknown(full)) };
         let mut open = self.database.write().unwrap_or_else(PoisonError::into_inner);
         // Closing it lets go of the lock that opening it takes.
-        *open = None;
+        if let Some(database) = open.take() {
+            guard::close(database);
+        }
         self.check_home().map_err(unknown)?;
         let (database, _) = open::existing(home.file()).map_err(unknown)?;
         *open = Some(database);

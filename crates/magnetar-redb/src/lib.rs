@@ -5,6 +5,7 @@
 
 mod backend;
 mod error;
+mod guard;
 mod open;
 mod schema;
 #[cfg(feature = "threaded")]

@@ -4,7 +4,6 @@ use std::{
     fmt,
     fs::{File, OpenOptions},
     io::Read,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
 
@@ -12,7 +11,11 @@ use magnetar_core::{Error, ErrorKind, Result};
 use magnetar_embedded::files::{FileId, Identity, Place, refuse, system_error};
 use redb::{Builder, Database, StorageBackend};
 
-use crate::{error::error, schema};
+use crate::{
+    error::error,
+    guard::{checked, guarded},
+    schema,
+};
 
 /// How redb files begin.
 const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
@@ -36,27 +39,26 @@ pub(crate) fn existing(path: &Path) -> Result<(Database, Identity)> {
     let opened = FileId::of(&file.metadata().map_err(failed)?);
     check_magic(&mut file, path)?;
     let name = path.display();
-    let database = guarded(&name, || builder().create_file(file))?;
-    schema::bring_up(&database, &name)?;
+    let database = guarded("open", &name, || builder().create_file(file).map_err(|cause| error("open", &name, cause)))?;
+    let database = checked(database, &name, |database| schema::bring_up(database, &name))?;
     Ok((database, Identity::new(path, opened)))
 }
 
-/// Opens the database in a storage of the caller's.
+/// Opens the store in a storage of the caller's, which is made where there is nothing.
 pub(crate) fn on_storage(storage: impl StorageBackend, name: &dyn fmt::Display) -> Result<Database> {
-    guarded(name, || builder().create_with_backend(storage))
+    let open = || builder().create_with_backend(storage).map_err(|cause| error("open", name, cause));
+    checked(guarded("open", name, open)?, name, |database| {
+        if schema::is_blank(database, name)? {
+            schema::write(database, name)?;
+        }
+        schema::bring_up(database, name)
+    })
 }
 
 pub(crate) fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES_MAX);
     builder
-}
-
-/// Opens with redb, which panics on some damaged files.
-fn guarded(name: &dyn fmt::Display, open: impl FnOnce() -> Result<Database, redb::DatabaseError>) -> Result<Database> {
-    let opened = catch_unwind(AssertUnwindSafe(open));
-    let opened = opened.unwrap_or_else(|_| Err(redb::StorageError::Corrupted("redb panicked".to_owned()).into()));
-    opened.map_err(|cause| error("open", name, cause))
 }
 
 /// Refuses the file of another program before redb calls it damaged.
