@@ -175,6 +175,7 @@ impl Engine {
 
     /// To be called once the writes are committed.
     pub(crate) fn committed(&mut self) {
+        self.before = self.state;
         self.undo_held.clear();
         for session in self.buried.drain(..) {
             self.locks.bury(session);

@@ -77,8 +77,7 @@ impl Inline {
         if writer.settle()? {
             self.hint.change();
         }
-        let view = reader.view()?;
-        read::answer(&*view, query)
+        writer.read(|| read::answer(&*reader.view()?, query))
     }
 
     pub(crate) async fn watch(&self, seen: u64) -> Result<u64> {

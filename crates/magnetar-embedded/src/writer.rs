@@ -94,6 +94,11 @@ impl Writer {
         })
     }
 
+    /// Lets a driver read in its own thread. A panic below poisons the store, as one of a write does.
+    pub(crate) fn read<T>(&mut self, read: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.guarded(|_, _| Ok(read()?))
+    }
+
     /// Gives back what this handle holds and ends its session.
     pub(crate) fn close(&mut self) -> Result<()> {
         let now = self.clock.now();

@@ -1,4 +1,4 @@
-//! What the threaded driver does when the engine below fails, blocks or panics, and what it asks of it.
+//! What the drivers, the threaded one above all, do when the engine below fails, blocks or panics, and what it asks of it.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -202,19 +202,21 @@ fn failed_commit_or_panic_below_poisons_until_the_store_is_opened_again() {
 
 #[test]
 fn panic_below_a_read_or_an_opening_is_damage_too() {
-    let rig = Rig::new();
-    let store = rig.open();
-    block_on(async {
-        with_chunks(&store, 2).await;
-        rig.panics_reading.store(true, SeqCst);
-        assert_eq!(kind(store.get_chunk(1, 1).await), ErrorKind::Corrupt);
-        assert_eq!(kind(store.get_chunk(1, 1).await), ErrorKind::Poisoned);
-        assert_eq!(kind(store.claim_pending(1).await), ErrorKind::Poisoned);
-        let opened = Store::threaded(Box::new(rig.clone()), Options::default(), Arc::new(SystemClock));
-        assert_eq!(kind(opened.map(drop)), ErrorKind::Corrupt);
-        rig.panics_reading.store(false, SeqCst);
-        assert_eq!(rig.open().get_stats(1).await.unwrap().total_chunks, 2);
-    });
+    for open in [Store::threaded, Store::inline] {
+        let rig = Rig::new();
+        let open = || open(Box::new(rig.clone()), Options::default(), Arc::new(SystemClock));
+        let store = open().unwrap();
+        block_on(async {
+            with_chunks(&store, 2).await;
+            rig.panics_reading.store(true, SeqCst);
+            assert_eq!(kind(store.get_chunk(1, 1).await), ErrorKind::Corrupt);
+            assert_eq!(kind(store.get_chunk(1, 1).await), ErrorKind::Poisoned);
+            assert_eq!(kind(store.claim_pending(1).await), ErrorKind::Poisoned);
+            assert_eq!(kind(open().map(drop)), ErrorKind::Corrupt);
+            rig.panics_reading.store(false, SeqCst);
+            assert_eq!(open().unwrap().get_stats(1).await.unwrap().total_chunks, 2);
+        });
+    }
 }
 
 #[test]

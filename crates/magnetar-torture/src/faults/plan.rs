@@ -21,6 +21,8 @@ struct State {
     /// How many failed, and what the first of them was.
     failed: u64,
     first: Option<String>,
+    /// Whether one of them was to change a file.
+    is_torn: bool,
     files: FileNo,
     /// All is well from here on, and acts are not counted any more.
     is_over: bool,
@@ -40,6 +42,11 @@ impl Plan {
     /// Whether an act failed.
     pub(super) fn has_failed(&self) -> bool {
         self.state().failed > 0
+    }
+
+    /// Whether a write, a change of length or a flush failed, so that nobody knows what is on the disk.
+    pub(super) fn is_torn(&self) -> bool {
+        self.state().is_torn
     }
 
     /// What failed first, for messages.
@@ -73,6 +80,7 @@ impl Tap for Plan {
             return Verdict::Go;
         }
         state.failed += 1;
+        state.is_torn |= matches!(act, Act::Write { .. } | Act::Resize { .. } | Act::Sync { .. });
         state.first.get_or_insert_with(|| describe(act));
         self.kind.verdict()
     }

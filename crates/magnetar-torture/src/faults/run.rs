@@ -91,6 +91,7 @@ impl Run<'_> {
             self.reopen(&allowed, clock)?;
             return Ok(After::Reopened);
         }
+        ensure!(error.kind() == ErrorKind::Full || !self.plan.is_torn(), "it goes on after a write that failed");
         unchanged_and_working(open, group, before, done)?;
         Ok(After::WentOn)
     }
