@@ -33,7 +33,13 @@ const TURNS: (usize, usize) = (4, 60);
 /// Bits that are flipped in a round.
 const FLIPS: usize = 400;
 /// Bytes at the beginning of a file of which each bit is flipped, in one round of so many: where the engines say what the file is.
-const HEADER: (usize, u64) = (100, 4);
+const HEADER: (usize, u64) = (320, 5);
+
+/// The bit of redb's header that says which of the last two commits is the last one.
+///
+/// In a file that was not closed, either may be: a power cut between the two flushes of a commit leaves the same bytes but for
+/// this bit. So nothing can tell of it, and it takes the whole store back by one commit.
+const POINTER: Harm = Harm { byte: 9, bit: 0 };
 
 /// How often a byte is drawn before any will do.
 const TRIES: usize = 8;
@@ -47,7 +53,7 @@ pub struct RotSqlite;
 pub struct RotRedb;
 
 /// A bit of a file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Harm {
     byte: usize,
     bit: u8,
@@ -97,7 +103,7 @@ impl Rig for RotSqlite {
         let alive = Arc::new(Alive::default());
         lay(whole.clone())?;
         vfs::tapped(Arc::clone(&alive) as _, || Sight::of(&site.open(Arc::clone(&clock))?))?;
-        play(seed, &whole, &clock, &Place { site: &site, lay: &lay, alive: &alive }, &filled.sights)
+        play(seed, &whole, &clock, &Place { site: &site, lay: &lay, alive: &alive, pointer: None }, &filled.sights)
     }
 }
 
@@ -119,7 +125,7 @@ impl Rig for RotRedb {
         // One round has a file that was closed in good order, the next one that was not.
         let open = storage.bytes();
         drop(filled.store);
-        let whole = if seed.is_multiple_of(2) { storage.bytes() } else { open };
+        let (whole, pointer) = if seed.is_multiple_of(2) { (storage.bytes(), None) } else { (open, Some(POINTER)) };
         let lay = |bytes: Vec<u8>| {
             site.lay(Storage::new(bytes));
             Ok(())
@@ -127,7 +133,7 @@ impl Rig for RotRedb {
         let alive = Arc::new(Alive::default());
         site.lay(Storage::new(whole.clone()).tapped(Arc::clone(&alive) as _));
         Sight::of(&site.open(Arc::clone(&clock))?)?;
-        play(seed, &whole, &clock, &Place { site: &site, lay: &lay, alive: &alive }, &filled.sights)
+        play(seed, &whole, &clock, &Place { site: &site, lay: &lay, alive: &alive, pointer }, &filled.sights)
     }
 }
 
@@ -137,6 +143,8 @@ struct Place<'p> {
     lay: &'p dyn Fn(Vec<u8>) -> Result<()>,
     /// Which bytes of the whole file are read.
     alive: &'p Alive,
+    /// The bit that takes the store back by one commit.
+    pointer: Option<Harm>,
 }
 
 fn turns(seed: u64) -> usize {
@@ -144,7 +152,7 @@ fn turns(seed: u64) -> usize {
 }
 
 fn play(seed: u64, whole: &[u8], clock: &Arc<HandClock>, place: &Place<'_>, sights: &[Sight]) -> Result<Counts> {
-    let Place { site, lay, alive } = *place;
+    let Place { site, lay, alive, pointer } = *place;
     let mut random = Rng::with_seed(seed);
     lay(whole.to_vec())?;
     let questions = Questions::of(&site.open_threaded(Arc::clone(clock))?, sights).context("the store that is whole")?;
@@ -156,13 +164,29 @@ fn play(seed: u64, whole: &[u8], clock: &Arc<HandClock>, place: &Place<'_>, sigh
     counts.add("stores", 1);
     for harm in harms {
         lay(flip(whole, harm))?;
-        let (checked, panics) = panics::watch(|| catch_unwind(AssertUnwindSafe(|| look(site, clock, &questions, &mut counts))));
+        let (checked, panics) = panics::watch(|| {
+            catch_unwind(AssertUnwindSafe(|| {
+                if pointer == Some(harm) {
+                    taken_back(site, clock, sights, &mut counts)
+                } else {
+                    look(site, clock, &questions, &mut counts)
+                }
+            }))
+        });
         let checked = checked.unwrap_or_else(|_| Err(anyhow!("a panic escapes: {}", panics.join("; "))));
         checked.with_context(|| format!("{harm:?} of {}", whole.len()))?;
         counts.add("panics caught", u64::from(!panics.is_empty()));
         counts.add("flips", 1);
     }
     Ok(counts)
+}
+
+/// Opens a store that may be back at the commit before the last, and is whole then too.
+fn taken_back(site: &dyn Site, clock: &Arc<HandClock>, sights: &[Sight], counts: &mut Counts) -> Result<()> {
+    let sight = Sight::of(&site.open_threaded(Arc::clone(clock))?)?;
+    ensure!(sights.iter().rev().take(2).any(|either| *either == sight), "it is at neither of the last two commits");
+    counts.add("taken back by a commit", u64::from(sights.last() != Some(&sight)));
+    Ok(())
 }
 
 /// Opens a store that was harmed, and asks it everything.
