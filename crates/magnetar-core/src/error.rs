@@ -117,6 +117,12 @@ pub enum Rejection {
         /// Who carries it: a job, by id, or this job's other name.
         owner: String,
     },
+    /// There is a job of this id already.
+    #[error("there is a job {job} already; delete it, or restore into another store")]
+    JobExists {
+        /// The job that was to come.
+        job: JobId,
+    },
     /// The record does not have the expected version.
     #[error("record {key} of space {space:?} has version {found:?}, not the expected {expected:?}")]
     Version {
@@ -189,7 +195,9 @@ impl Rejection {
             Self::AlreadyApplied { .. } => ErrorKind::AlreadyApplied,
             Self::NotAllowed { .. } => ErrorKind::NotAllowed,
             Self::Blocked { .. } => ErrorKind::Blocked,
-            Self::Held { .. } | Self::Awaited { .. } | Self::NameTaken { .. } | Self::Version { .. } => ErrorKind::Conflict,
+            Self::Held { .. } | Self::Awaited { .. } | Self::NameTaken { .. } | Self::JobExists { .. } | Self::Version { .. } => {
+                ErrorKind::Conflict
+            }
             Self::Cycle { .. } => ErrorKind::Cycle,
             Self::Invalid { .. } => ErrorKind::Invalid,
             Self::TooLarge { .. } => ErrorKind::TooLarge,

@@ -14,6 +14,7 @@ pub mod manifest;
 mod op;
 mod query;
 mod retry;
+mod snapshot;
 mod status;
 mod store;
 mod time;
@@ -27,6 +28,7 @@ pub use crate::{
     op::{Claim, Expect, Group, InsertReport, Op, Pruned, Reply, Until, check_group},
     query::{Answer, Audit, Filter, Page, Query, Record},
     retry::{Backoff, RetryPolicy},
+    snapshot::{ChunkSnapshot, JobSnapshot, RecordSnapshot, Restored, Snapshot},
     status::{JobStatus, UnknownStatus},
     store::{Capabilities, Durability, JobStore, Sharing},
     time::{Clock, Timestamp},

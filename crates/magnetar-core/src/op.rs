@@ -9,6 +9,7 @@ use crate::{
     error::Rejection,
     id::{ChunkId, Fence, JobId, JobRef, Lane},
     job::JobSpec,
+    snapshot::{Restored, Snapshot},
     status::JobStatus,
     time::Timestamp,
 };
@@ -16,6 +17,7 @@ use crate::{
 mod check;
 
 pub use self::check::group as check_group;
+pub(crate) use self::check::record as check_record;
 
 /// Ops that happen in this order, wholly or not at all. Groups of one submit are unordered among each other.
 pub type Group = Vec<Op>;
@@ -133,6 +135,11 @@ pub enum Op {
         /// How many chunks are looked at, at most [`crate::limits::PRUNE_CHUNKS_MAX`].
         limit: usize,
     },
+    /// Brings back everything of a snapshot, into a store that has none of its jobs and records.
+    Restore {
+        /// The snapshot.
+        snapshot: Arc<Snapshot>,
+    },
     /// Takes back at once what dead sessions hold, what has timed out, and what is due.
     Reap,
 }
@@ -203,6 +210,8 @@ pub enum Reply {
     Version(Option<u64>),
     /// What a prune did.
     Pruned(Pruned),
+    /// What a restore brought back.
+    Restored(Restored),
     /// How many chunks were taken back.
     Reaped {
         /// Chunks whose lease was taken back.

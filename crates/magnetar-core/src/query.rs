@@ -8,7 +8,8 @@ use crate::{
     id::{ChunkId, JobId},
     job::{Job, JobStats},
     limits,
-    op::Op,
+    op::check_record,
+    snapshot::Snapshot,
     status::JobStatus,
 };
 
@@ -83,6 +84,8 @@ pub enum Query {
         /// The most records on the page, from 1 to [`limits::PAGE_ROWS_MAX`].
         limit: usize,
     },
+    /// Everything that the store holds, in memory at once: [`Answer::Snapshot`].
+    Snapshot,
     /// Everything about a job held against everything else: [`Answer::Audit`].
     Audit(JobId),
     /// Everything that belongs to no job, and whether each row belongs to one: [`Answer::Audit`].
@@ -125,6 +128,8 @@ pub enum Answer {
     Record(Option<Record>),
     /// Records.
     Records(Page<Record, Vec<u8>>),
+    /// Everything.
+    Snapshot(Box<Snapshot>),
     /// What an audit found.
     Audit(Audit),
 }
@@ -187,5 +192,5 @@ fn page(limit: usize) -> Result<(), Rejection> {
 }
 
 fn space(space: &str) -> Result<(), Rejection> {
-    Op::PutRecord { space: space.to_owned(), key: Vec::new(), value: None, expect: crate::op::Expect::Any }.check()
+    check_record(space, &[], None)
 }

@@ -11,6 +11,7 @@ use crate::{
     manifest::{Manifest, ManifestError},
     op::{Claim, Expect, Group, InsertReport, Op, Pruned, Reply, Until},
     query::{Answer, Audit, Filter, Page, Query, Record},
+    snapshot::{Restored, Snapshot},
     status::JobStatus,
     time::Timestamp,
 };
@@ -457,6 +458,29 @@ pub trait JobStore: Send + Sync {
     async fn records(&self, space: &str, prefix: &[u8], after: Option<Vec<u8>>, limit: usize) -> Result<Page<Record, Vec<u8>>> {
         match self.read(Query::Records { space: space.to_owned(), prefix: prefix.to_vec(), after, limit }).await? {
             Answer::Records(page) => Ok(page),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Everything that the store holds, as one read saw it: for a checkpoint, or a move. It is in memory at once.
+    ///
+    /// # Errors
+    /// `Corrupt` where a row of it is damaged.
+    async fn snapshot(&self) -> Result<Snapshot> {
+        match self.read(Query::Snapshot).await? {
+            Answer::Snapshot(snapshot) => Ok(*snapshot),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Brings back everything of a snapshot in one commit. What ran when it was taken is Pending, and every token that this store
+    /// gives from here on is larger than any that the snapshot's store had given: workers of that one are fenced.
+    ///
+    /// # Errors
+    /// `Conflict` where the store has one of its jobs, names or records; `Invalid` or `TooLarge` for what no store could hold.
+    async fn restore(&self, snapshot: Snapshot) -> Result<Restored> {
+        match self.apply(vec![Op::Restore { snapshot: snapshot.into() }]).await?.pop() {
+            Some(Reply::Restored(restored)) => Ok(restored),
             other => Err(unexpected(other)),
         }
     }

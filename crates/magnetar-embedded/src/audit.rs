@@ -13,7 +13,7 @@ use crate::{
     backend::View,
     digest::Digest,
     key::{self, Key},
-    row,
+    look, row,
     stop::Stop,
     table::Table,
 };
@@ -59,24 +59,14 @@ impl<'v> Auditor<'v> {
     }
 
     /// Rows with `from <= key < to`, sound or damaged, as many as are held in memory at once.
-    fn page<T: DeserializeOwned>(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Page<T>, Stop> {
+    fn page<T: DeserializeOwned>(&mut self, table: Table, from: &[u8], to: &[u8]) -> Result<Page<T>, Stop> {
         let mut page = Vec::new();
-        self.view.scan(table, from, to, &mut |row_key, bytes| {
+        let scanned = look::scan(self.view, table, from, to, &mut |row_key, bytes| {
             page.push((Key::from_slice(row_key), row::decode(table, row_key, bytes)));
             if page.len() < PAGE_ROWS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
+        });
+        self.sound(scanned)?;
         Ok(page)
-    }
-
-    /// Where the next page begins; none where this one was the last. A key that rotted may stand out of order, and the rows
-    /// behind it would be shown for ever.
-    fn behind<T>(&mut self, table: Table, from: &[u8], page: &[(Key, Result<T, Stop>)]) -> Option<Key> {
-        let next = key::behind(&page.last()?.0);
-        if *next <= *from {
-            self.problem(format!("rows of table {} stand out of order", table.name()));
-            return None;
-        }
-        Some(next)
     }
 
     /// Shows each sound row with `from <= key < to`.
@@ -90,8 +80,8 @@ impl<'v> Auditor<'v> {
         let mut from = Key::from_slice(from);
         loop {
             let page = self.page::<T>(table, &from, to)?;
-            let Some(next) = self.behind(table, &from, &page) else { return Ok(()) };
-            from = next;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            from = key::behind(last);
             for (row_key, row) in page {
                 if let Some(row) = self.sound(row)? {
                     show(self, &row_key, row)?;
@@ -103,11 +93,12 @@ impl<'v> Auditor<'v> {
     /// Adds up the rows with `from <= key < to`, and notes those that do not match their checksums.
     fn add_up(&mut self, digest: &mut Digest, table: Table, from: &[u8], to: &[u8]) -> Result<(), Stop> {
         let mut damaged = Vec::new();
-        self.view.scan(table, from, to, &mut |row_key, bytes| {
+        let scanned = look::scan(self.view, table, from, to, &mut |row_key, bytes| {
             digest.put(table, bytes);
             damaged.extend(row::verify(table, row_key, bytes).err());
             ControlFlow::Continue(())
-        })?;
+        });
+        self.sound(scanned)?;
         damaged.into_iter().try_for_each(|stop| self.sound::<()>(Err(stop)).map(drop))
     }
 }

@@ -10,6 +10,7 @@ mod mark;
 mod record;
 mod release;
 mod reopen;
+mod restore;
 mod session;
 mod upkeep;
 
@@ -294,6 +295,7 @@ impl Step<'_, '_> {
             Op::Resume { job } => self.set_paused(*job, false),
             Op::DeleteJob { job } => self.delete_job(*job),
             Op::PutRecord { space, key, value, expect } => self.put_record(space, key, value.as_deref(), *expect),
+            Op::Restore { snapshot } => self.restore(snapshot),
             Op::Prune { job, ended_before, after, limit } => self.prune(*job, *ended_before, *after, *limit).map(Reply::Pruned),
             Op::Reap => self.upkeep(Upkeep::Whole).map(|chunks| Reply::Reaped { chunks }),
             _ => Err(Rejection::invalid("this store is older than the op it was asked for").into()),

@@ -128,6 +128,13 @@ pub(crate) fn record(space: &str, key: &[u8]) -> Key {
     join(&[space.as_bytes(), &[0], key])
 }
 
+/// The space and the key of a record.
+pub(crate) fn parse_record(key: &[u8]) -> Option<(&str, &[u8])> {
+    let mut parts = key.splitn(2, |byte| *byte == 0);
+    let space = std::str::from_utf8(parts.next()?).ok()?;
+    Some((space, parts.next()?))
+}
+
 /// The smallest key behind every key that begins so; there is one, for a key of a record holds a byte below 255.
 pub(crate) fn prefix_end(prefix: &[u8]) -> Key {
     let mut end = Key::from_slice(prefix);

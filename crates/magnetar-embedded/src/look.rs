@@ -6,7 +6,7 @@ use magnetar_core::{Fence, JobId, JobState, Lease, Timestamp};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    backend::View,
+    backend::{Show, View},
     key::{self, JobNo, Key, Spot},
     row::{self, Body, ChunkRow, Edge, JobNoRow, JobRow, LeaseRow, Tally},
     stop::Stop,
@@ -46,8 +46,53 @@ pub(crate) fn rows<T: DeserializeOwned>(
 /// What is shown a key and its row, and says whether to go on.
 pub(crate) type ShowRow<'a, T> = dyn FnMut(&[u8], T) -> Result<ControlFlow<()>, Stop> + 'a;
 
-/// Shows each row with `from <= key < to`, until `show` breaks or fails. Rows out of order are damage: where a page points to a
-/// wrong one, a database shows rows of another time or place, and each of them may be whole.
+/// Shows the bytes of each row with `from <= key < to`, until `show` breaks. Rows out of order are damage: where a page points to
+/// a wrong one, a database shows rows of another time or place, each of which may be whole, and may show them for ever.
+pub(crate) fn scan(view: &dyn View, table: Table, from: &[u8], to: &[u8], show: &mut Show<'_>) -> Result<(), Stop> {
+    let mut order = Order::new(from, to);
+    let mut misplaced = None;
+    view.scan(table, from, to, &mut |key, bytes| {
+        if order.keeps(key) {
+            return show(key, bytes);
+        }
+        misplaced = Some(Stop::corrupt(table, key, "is out of order"));
+        ControlFlow::Break(())
+    })?;
+    misplaced.map_or(Ok(()), Err)
+}
+
+/// The order in which a scan shows keys.
+pub(crate) struct Order<'k> {
+    from: &'k [u8],
+    to: &'k [u8],
+    last: Option<Key>,
+}
+
+impl<'k> Order<'k> {
+    /// Keys with `from <= key < to`.
+    pub(crate) const fn new(from: &'k [u8], to: &'k [u8]) -> Self {
+        Self { from, to, last: None }
+    }
+
+    /// Whether a key may come behind the last one that did.
+    pub(crate) fn keeps(&mut self, key: &[u8]) -> bool {
+        let is_behind = match &mut self.last {
+            None => {
+                self.last = Some(Key::from_slice(key));
+                key >= self.from
+            }
+            Some(last) => {
+                let is_behind = key > last.as_slice();
+                last.clear();
+                last.extend_from_slice(key);
+                is_behind
+            }
+        };
+        is_behind && key < self.to
+    }
+}
+
+/// Shows each row with `from <= key < to`, until `show` breaks or fails.
 pub(crate) fn each<T: DeserializeOwned>(
     view: &dyn View,
     table: Table,
@@ -55,13 +100,9 @@ pub(crate) fn each<T: DeserializeOwned>(
     to: &[u8],
     show: &mut ShowRow<'_, T>,
 ) -> Result<(), Stop> {
-    let (mut failed, mut last) = (None, Key::new());
-    view.scan(table, from, to, &mut |key, bytes| {
-        let is_in_order = key > last.as_slice() && key >= from && key < to;
-        last.clear();
-        last.extend_from_slice(key);
-        let row = if is_in_order { row::decode(table, key, bytes) } else { Err(Stop::corrupt(table, key, "is out of order")) };
-        row.and_then(|row| show(key, row)).unwrap_or_else(|stop| {
+    let mut failed = None;
+    scan(view, table, from, to, &mut |key, bytes| {
+        row::decode(table, key, bytes).and_then(|row| show(key, row)).unwrap_or_else(|stop| {
             failed = Some(stop);
             ControlFlow::Break(())
         })
@@ -130,7 +171,7 @@ pub(crate) fn all_edges(view: &dyn View, table: Table, of: Spot) -> Result<Vec<(
 /// Whether ends are still to be told to children.
 pub(crate) fn has_releases(view: &dyn View) -> Result<bool, Stop> {
     let mut found = false;
-    view.scan(Table::Release, &[], key::END, &mut |_, _| {
+    scan(view, Table::Release, &[], key::END, &mut |_, _| {
         found = true;
         ControlFlow::Break(())
     })?;
@@ -140,7 +181,7 @@ pub(crate) fn has_releases(view: &dyn View) -> Result<bool, Stop> {
 /// The earliest time in a table of times.
 pub(crate) fn first_due(view: &dyn View, table: Table) -> Result<Option<Timestamp>, Stop> {
     let mut first = None;
-    view.scan(table, &[], key::END, &mut |key, _| {
+    scan(view, table, &[], key::END, &mut |key, _| {
         first = key::parse_due(key).map(|(at, _)| at);
         ControlFlow::Break(())
     })?;

@@ -12,6 +12,7 @@ use crate::{
     backend::{Show, View},
     key::Key,
     lanes::Lanes,
+    look::Order,
     row::Bytes,
     table::Table,
     writes::Writes,
@@ -127,8 +128,12 @@ impl View for Remembering<'_> {
         if !is_remembered(table) {
             return self.view.scan(table, from, to, each);
         }
+        let mut order = Order::new(from, to);
         self.view.scan(table, from, to, &mut |key, row| {
-            self.rows.borrow_mut().put(table, key, row);
+            // A row out of order is damage, whatever is in it.
+            if order.keeps(key) {
+                self.rows.borrow_mut().put(table, key, row);
+            }
             each(key, row)
         })
     }

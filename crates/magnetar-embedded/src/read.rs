@@ -11,6 +11,7 @@ use crate::{
     look::{self, FoundJob},
     ready,
     row::{ChunkRow, Edge, JobNoRow, LeaseRow, RecordRow},
+    snapshot,
     stop::Stop,
     table::Table,
 };
@@ -43,6 +44,7 @@ fn find(view: &dyn View, query: &Query) -> Result<Answer, Stop> {
         Query::Records { space, prefix, after, limit } => {
             Answer::Records(records(view, space, prefix, after.as_deref(), *limit)?)
         }
+        Query::Snapshot => Answer::Snapshot(Box::new(snapshot::of(view)?)),
         Query::Audit(job) => Answer::Audit(audit::of_job(view, *job)?),
         Query::AuditStore => Answer::Audit(audit::of_store(view)?),
         _ => return Err(magnetar_core::Rejection::invalid("this store is older than the query it was asked").into()),

@@ -79,7 +79,7 @@ impl Runs {
         let (from, to) = (key::job(job), key::job_end(job));
         let changed = self.within(&from, &to);
         let mut found: Vec<_> = changed.filter(|(_, first)| first.is_some()).map(|(key, _)| key.clone()).collect();
-        view.scan(Table::Ready, &from, &to, &mut |key, _| {
+        look::scan(view, Table::Ready, &from, &to, &mut |key, _| {
             if found.len() >= limit {
                 return ControlFlow::Break(());
             }

@@ -15,6 +15,7 @@ mod marks;
 mod park;
 mod record;
 mod shape;
+mod snapshot;
 mod support;
 mod time;
 
@@ -70,6 +71,7 @@ pub fn all() -> impl Iterator<Item = Law> {
         park::LAWS,
         record::LAWS,
         record::page::LAWS,
+        snapshot::LAWS,
         time::LAWS,
         time::sessions::LAWS,
         time::timeouts::LAWS,

@@ -51,6 +51,7 @@ pub(super) fn op(op: &Op) -> Result<(), Rejection> {
             Rejection::limit("the number of chunks to reopen", chunks.len(), limits::MANIFEST_CHUNKS_MAX)?;
             chunks.iter().try_for_each(|chunk| check_chunk_id(*chunk))
         }
+        Op::Restore { snapshot } => snapshot.check(),
         Op::PutRecord { space, key, value, .. } => record(space, key, value.as_deref()),
         Op::Prune { limit, after, .. } => {
             if *limit == 0 {
@@ -95,7 +96,8 @@ fn targets(chunks: &[(JobId, ChunkId)]) -> Result<(), Rejection> {
     chunks.iter().try_for_each(|(_, chunk)| check_chunk_id(*chunk))
 }
 
-fn record(space: &str, key: &[u8], value: Option<&[u8]>) -> Result<(), Rejection> {
+/// Refuses a record that no store takes.
+pub(crate) fn record(space: &str, key: &[u8], value: Option<&[u8]>) -> Result<(), Rejection> {
     if space.is_empty() || space.contains('\0') {
         return Err(Rejection::invalid(format!("space {space:?} is empty or holds a NUL")));
     }

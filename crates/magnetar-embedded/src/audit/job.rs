@@ -87,8 +87,8 @@ impl JobAudit<'_> {
         let to = key::job_end(self.job.no);
         loop {
             let rows = self.auditor.page::<ChunkRow>(Table::Chunk, &from, &to)?;
-            let Some(next) = self.auditor.behind(Table::Chunk, &from, &rows) else { return Ok(()) };
-            from = next;
+            let Some((last, _)) = rows.last() else { return Ok(()) };
+            from = key::behind(last);
             for (row_key, row) in rows {
                 let spot = key::parse_spot(&row_key).ok_or_else(|| Stop::corrupt(Table::Chunk, &row_key, "has no chunk"));
                 let checked = row.and_then(|row| self.chunk(spot?, &row));

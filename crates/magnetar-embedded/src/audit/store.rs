@@ -102,7 +102,9 @@ impl Auditor<'_> {
         })?;
         for table in BY_JOB {
             let mut from = key::job(JobNo(0));
-            while let Some(no) = self.first_job(table, &from)? {
+            loop {
+                let first = self.first_job(table, &from);
+                let Some(no) = self.sound(first)?.flatten() else { break };
                 from = key::job_end(no);
                 if !known.contains(&no) {
                     self.problem(format!("table {} has rows of a job that is not there (number {})", table.name(), no.0));
@@ -126,7 +128,7 @@ impl Auditor<'_> {
     /// The first job from a key on that has a row in a table.
     fn first_job(&self, table: Table, from: &[u8]) -> Result<Option<JobNo>, Stop> {
         let mut first = None;
-        self.view.scan(table, from, key::END, &mut |row_key, _| {
+        look::scan(self.view, table, from, key::END, &mut |row_key, _| {
             first = key::parse_job(row_key);
             ControlFlow::Break(())
         })?;

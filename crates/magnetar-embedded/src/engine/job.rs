@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use magnetar_core::{
-    ChunkId, JobId, JobRef, JobSpec, JobStats, Pruned, Rejection, Reply, Timestamp,
+    ChunkId, JobId, JobRef, JobSpec, Pruned, Rejection, Reply, Timestamp,
     machine::{Dependency, Place},
 };
 
@@ -13,7 +13,8 @@ use super::{Step, chunk::Piece};
 use crate::{
     key::{self, JobNo, Key, Spot},
     look::{self, FoundJob},
-    row::{ChunkRow, Edge, Here, JobRow, LeaseRow, ReleaseRow, Tally},
+    plant,
+    row::{ChunkRow, Edge, Here, JobRow, LeaseRow, ReleaseRow},
     stop::Stop,
     table::Table,
 };
@@ -46,9 +47,7 @@ impl Step<'_, '_> {
             paused: false,
             created_at: self.now,
         };
-        self.txn.put_new(Table::Job, key::job(no), &row);
-        self.txn.put(Table::JobId, key::job_id(id), &no);
-        self.txn.put_tally(no, Some(&Tally { stats: JobStats::new(id), ..Tally::default() }))?;
+        plant::job(self.txn, no, &row, 0)?;
         Ok(Reply::Job { id, created: true })
     }
 
@@ -275,9 +274,8 @@ impl Step<'_, '_> {
 
 /// The keys of a job in a table, whatever is in the rows: they are on their way out.
 fn keys_of(view: &dyn crate::backend::View, table: Table, job: JobNo, limit: usize, found: &mut Vec<Key>) -> Result<(), Stop> {
-    view.scan(table, &key::job(job), &key::job_end(job), &mut |row_key, _| {
+    look::scan(view, table, &key::job(job), &key::job_end(job), &mut |row_key, _| {
         found.push(Key::from_slice(row_key));
         if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    Ok(())
+    })
 }

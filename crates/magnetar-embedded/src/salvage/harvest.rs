@@ -15,6 +15,7 @@ use crate::{
     key::{self, JobNo, Key, Spot},
     look,
     row::{self, Body, ChunkRow, Edge, Here, JobNoRow, JobRow, LeaseRow, Meta, Tally},
+    stop::Stop,
     table::Table,
 };
 
@@ -203,11 +204,12 @@ fn each_readable(view: &dyn View, table: Table, losses: &mut Vec<String>, show: 
 fn scan(view: &dyn View, table: Table, from: &[u8], show: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), (Error, Option<Key>)> {
     let mut last = None;
     let scanned = guarded(&mut || {
-        view.scan(table, from, key::END, &mut |row_key, bytes| {
+        look::scan(view, table, from, key::END, &mut |row_key, bytes| {
             show(row_key, bytes);
             last = Some(Key::from_slice(row_key));
             ControlFlow::Continue(())
         })
+        .map_err(Stop::into_error)
     });
     scanned.map_err(|error| (error, last))
 }
@@ -216,7 +218,8 @@ fn scan(view: &dyn View, table: Table, from: &[u8], show: &mut dyn FnMut(&[u8], 
 fn first_readable(view: &dyn View, table: Table, stopped: u128) -> Option<u128> {
     let is_readable = |at: u128| {
         let at = at.to_be_bytes();
-        guarded(&mut || view.scan(table, &at, key::END, &mut |_, _| ControlFlow::Break(()))).is_ok()
+        let mut first = || look::scan(view, table, &at, key::END, &mut |_, _| ControlFlow::Break(())).map_err(Stop::into_error);
+        guarded(&mut first).is_ok()
     };
     let (mut damaged, mut step) = (stopped, 1_u128);
     let mut readable = loop {

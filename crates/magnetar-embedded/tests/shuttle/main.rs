@@ -34,10 +34,13 @@ mod source {
     pub(crate) mod look;
     pub(crate) mod memo;
     pub(crate) mod options;
+    pub(crate) mod plant;
     pub(crate) mod read;
     pub(crate) mod ready;
+    pub(crate) mod recount;
     pub(crate) mod row;
     pub(crate) mod salvage;
+    pub(crate) mod snapshot;
     pub(crate) mod sorted;
     pub(crate) mod stop;
     pub(crate) mod store;
@@ -53,8 +56,8 @@ mod world;
 use std::process::ExitCode;
 
 use source::{
-    answer, audit, backend, digest, engine, heir, hint, host, inline, key, lanes, locks, look, memo, options, read, ready, row,
-    sorted, stop, store, table, threaded, txn, writer, writes,
+    answer, audit, backend, digest, engine, heir, hint, host, inline, key, lanes, locks, look, memo, options, plant, read, ready,
+    recount, row, snapshot, sorted, stop, store, table, threaded, txn, writer, writes,
 };
 
 fn main() -> ExitCode {

@@ -68,6 +68,13 @@ pub(super) struct Picture {
     records: Vec<Record>,
 }
 
+impl Picture {
+    /// The chunks, and what they wait for.
+    pub(super) fn chunks(&self) -> &[(JobState, String)] {
+        &self.chunks
+    }
+}
+
 /// Takes the picture.
 pub(super) async fn picture(world: &World) -> Picture {
     let store = world.store();
