@@ -103,7 +103,7 @@ impl Rig for RotSqlite {
         let alive = Arc::new(Alive::default());
         lay(whole.clone())?;
         vfs::tapped(Arc::clone(&alive) as _, || Sight::of(&site.open(Arc::clone(&clock))?))?;
-        play(seed, &whole, &clock, &Place { site: &site, lay: &lay, alive: &alive, pointer: None }, &filled.sights)
+        play(seed, &whole, &clock, &Place { site: &site, lay: &lay, alive: &alive, last_two: None }, &filled.sights)
     }
 }
 
@@ -119,21 +119,27 @@ impl Rig for RotRedb {
         let site = RedbSite::new(storage.clone());
         let clock = Arc::new(HandClock::default());
         let mut filled = fill(&|clock| site.open(clock), &clock, seed, turns(seed))?;
+        let before = storage.bytes();
         // Of a last commit in one phase, which only claims are, redb cannot tell whether it rotted or was cut short.
         block_on(filled.store.put_record(SPACE, b"last", Some(b"commit".to_vec()), Expect::Any))?;
         filled.sights.push(Sight::of(&filled.store)?);
         // One round has a file that was closed in good order, the next one that was not.
         let open = storage.bytes();
         drop(filled.store);
-        let (whole, pointer) = if seed.is_multiple_of(2) { (storage.bytes(), None) } else { (open, Some(POINTER)) };
+        let is_closed = seed.is_multiple_of(2);
+        let whole = if is_closed { storage.bytes() } else { open };
         let lay = |bytes: Vec<u8>| {
             site.lay(Storage::new(bytes));
             Ok(())
         };
         let alive = Arc::new(Alive::default());
-        site.lay(Storage::new(whole.clone()).tapped(Arc::clone(&alive) as _));
-        Sight::of(&site.open(Arc::clone(&clock))?)?;
-        play(seed, &whole, &clock, &Place { site: &site, lay: &lay, alive: &alive, pointer }, &filled.sights)
+        let opened = |storage: Storage| {
+            site.lay(storage);
+            Sight::of(&site.open(Arc::clone(&clock))?)
+        };
+        let last = opened(Storage::new(whole.clone()).tapped(Arc::clone(&alive) as _))?;
+        let last_two = if is_closed { None } else { Some([opened(Storage::new(before))?, last]) };
+        play(seed, &whole, &clock, &Place { site: &site, lay: &lay, alive: &alive, last_two }, &filled.sights)
     }
 }
 
@@ -143,8 +149,8 @@ struct Place<'p> {
     lay: &'p dyn Fn(Vec<u8>) -> Result<()>,
     /// Which bytes of the whole file are read.
     alive: &'p Alive,
-    /// The bit that takes the store back by one commit.
-    pointer: Option<Harm>,
+    /// What the last two commits show, where [`POINTER`] chooses between them.
+    last_two: Option<[Sight; 2]>,
 }
 
 fn turns(seed: u64) -> usize {
@@ -152,7 +158,7 @@ fn turns(seed: u64) -> usize {
 }
 
 fn play(seed: u64, whole: &[u8], clock: &Arc<HandClock>, place: &Place<'_>, sights: &[Sight]) -> Result<Counts> {
-    let Place { site, lay, alive, pointer } = *place;
+    let Place { site, lay, alive, last_two } = place;
     let mut random = Rng::with_seed(seed);
     lay(whole.to_vec())?;
     let questions = Questions::of(&site.open_threaded(Arc::clone(clock))?, sights).context("the store that is whole")?;
@@ -164,15 +170,11 @@ fn play(seed: u64, whole: &[u8], clock: &Arc<HandClock>, place: &Place<'_>, sigh
     counts.add("stores", 1);
     for harm in harms {
         lay(flip(whole, harm))?;
-        let (checked, panics) = panics::watch(|| {
-            catch_unwind(AssertUnwindSafe(|| {
-                if pointer == Some(harm) {
-                    taken_back(site, clock, sights, &mut counts)
-                } else {
-                    look(site, clock, &questions, &mut counts)
-                }
-            }))
-        });
+        let mut looked = || match last_two {
+            Some(last_two) if harm == POINTER => taken_back(*site, clock, last_two, &mut counts),
+            _ => look(*site, clock, &questions, &mut counts),
+        };
+        let (checked, panics) = panics::watch(|| catch_unwind(AssertUnwindSafe(&mut looked)));
         let checked = checked.unwrap_or_else(|_| Err(anyhow!("a panic escapes: {}", panics.join("; "))));
         checked.with_context(|| format!("{harm:?} of {}", whole.len()))?;
         counts.add("panics caught", u64::from(!panics.is_empty()));
@@ -182,10 +184,11 @@ fn play(seed: u64, whole: &[u8], clock: &Arc<HandClock>, place: &Place<'_>, sigh
 }
 
 /// Opens a store that may be back at the commit before the last, and is whole then too.
-fn taken_back(site: &dyn Site, clock: &Arc<HandClock>, sights: &[Sight], counts: &mut Counts) -> Result<()> {
+fn taken_back(site: &dyn Site, clock: &Arc<HandClock>, [before, last]: &[Sight; 2], counts: &mut Counts) -> Result<()> {
     let sight = Sight::of(&site.open_threaded(Arc::clone(clock))?)?;
-    ensure!(sights.iter().rev().take(2).any(|either| *either == sight), "it is at neither of the last two commits");
-    counts.add("taken back by a commit", u64::from(sights.last() != Some(&sight)));
+    let is_one = [before, last].contains(&&sight);
+    ensure!(is_one, "it is at neither of the last two commits: {:.1000}", before.difference(&sight).unwrap_or_default());
+    counts.add("taken back by a commit", u64::from(*last != sight));
     Ok(())
 }
 
