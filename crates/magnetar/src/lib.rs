@@ -9,10 +9,11 @@ pub use magnetar_checkpoint as checkpoint;
 #[doc(no_inline)]
 pub use magnetar_core::limits;
 pub use magnetar_core::{
-    Answer, Audit, Backoff, Capabilities, ChunkId, ChunkSnapshot, Claim, Clock, Durability, Error, ErrorKind, Expect, Extra, Fence, Filter,
-    Group, InsertReport, Job, JobId, JobOptions, JobRef, JobSnapshot, JobSpec, JobState, JobStats, JobStatus, JobStore, JobUpdate, Lane,
-    Lease, Manifest, ManifestError, NewChunk, OnFailure, Op, Page, Pruned, Query, Record, RecordSnapshot, Rejection, Reply, Restored, Result, RetryPolicy,
-    SessionId, Sharing, Snapshot, Timestamp, Token, UnknownStatus, Until, machine, manifest,
+    Answer, Audit, Backoff, Capabilities, ChunkId, ChunkSnapshot, Claim, Clock, Durability, Error, ErrorKind, Expect, Extra,
+    Fence, Filter, Group, InsertReport, Job, JobId, JobOptions, JobRef, JobSnapshot, JobSpec, JobState, JobStats, JobStatus,
+    JobStore, JobUpdate, Lane, Lease, Manifest, ManifestError, NewChunk, OnFailure, Op, Page, Pruned, Query, Record,
+    RecordSnapshot, Rejection, Reply, Restored, Result, RetryPolicy, SessionId, Sharing, Snapshot, Timestamp, Token,
+    UnknownStatus, Until, machine, manifest,
 };
 pub use magnetar_embedded::{LockHeir, Options, Salvaged};
 pub use magnetar_memory::MemoryStore;
