@@ -183,29 +183,19 @@ fn play(seed: u64, whole: &[u8], clock: &Arc<HandClock>, place: &Place<'_>, sigh
     Ok(counts)
 }
 
-/// Opens a store that may be back at the commit before the last, and is whole then too.
+/// Asks a store that may be back at the commit before the last, and is whole then too.
 fn taken_back(site: &dyn Site, clock: &Arc<HandClock>, [before, last]: &[Sight; 2], counts: &mut Counts) -> Result<()> {
-    let sight = Sight::of(&site.open_threaded(Arc::clone(clock))?)?;
+    let Some(store) = opened(site, clock, counts)? else { return Ok(()) };
+    let sight = Sight::of(&store)?;
     let is_one = [before, last].contains(&&sight);
     ensure!(is_one, "it is at neither of the last two commits: {:.1000}", before.difference(&sight).unwrap_or_default());
     counts.add("taken back by a commit", u64::from(*last != sight));
     Ok(())
 }
 
-/// Opens a store that was harmed, and asks it everything.
+/// Asks a store that was harmed everything.
 fn look(site: &dyn Site, clock: &Arc<HandClock>, questions: &Questions, counts: &mut Counts) -> Result<()> {
-    let store: Store = match site.open_threaded(Arc::clone(clock)) {
-        Ok(store) => store,
-        Err(error) => {
-            // A bit of SQLite's header says who may write.
-            let kinds = [ErrorKind::Corrupt, ErrorKind::Newer, ErrorKind::Invalid, ErrorKind::ReadOnly];
-            ensure!(kinds.contains(&error.kind()), "it is refused with {:?}: {error}", error.kind());
-            let names = ["jobs.db", "the redb storage", "row"];
-            ensure!(names.iter().any(|name| error.to_string().contains(name)), "the refusal does not name the file: {error}");
-            counts.add("refused", 1);
-            return Ok(());
-        }
-    };
+    let Some(store) = opened(site, clock, counts)? else { return Ok(()) };
     let Findings { told, rows } = questions.ask(&store)?;
     counts.add("told", u64::from(told > 0));
     counts.add("right", u64::from(told == 0 && rows.is_none()));
@@ -215,4 +205,20 @@ fn look(site: &dyn Site, clock: &Arc<HandClock>, questions: &Questions, counts: 
         None => {}
     }
     Ok(())
+}
+
+/// Opens a store that was harmed; none where it is refused as it should be.
+fn opened(site: &dyn Site, clock: &Arc<HandClock>, counts: &mut Counts) -> Result<Option<Store>> {
+    match site.open_threaded(Arc::clone(clock)) {
+        Ok(store) => Ok(Some(store)),
+        Err(error) => {
+            // A bit of SQLite's header says who may write.
+            let kinds = [ErrorKind::Corrupt, ErrorKind::Newer, ErrorKind::Invalid, ErrorKind::ReadOnly];
+            ensure!(kinds.contains(&error.kind()), "it is refused with {:?}: {error}", error.kind());
+            let names = ["jobs.db", "the redb storage", "row"];
+            ensure!(names.iter().any(|name| error.to_string().contains(name)), "the refusal does not name the file: {error}");
+            counts.add("refused", 1);
+            Ok(None)
+        }
+    }
 }
