@@ -14,8 +14,8 @@ impl Watched {
     pub(crate) const NAME: &str = "tokens";
 
     pub(crate) fn new() -> Option<Self> {
-        let first = Server::with(&["--save", "", "--repl-diskless-sync-delay", "0"])?;
-        let second = Server::with(&["--save", "", "--repl-diskless-sync-delay", "0"])?;
+        let first = Server::with(&["--save", ""])?;
+        let second = Server::with(&["--save", ""])?;
         second.tell(&["REPLICAOF", "127.0.0.1", &first.port().to_string()]);
         until("the replica is in step", || second.says("replication", "master_link_status", "up"));
         let name = Self::NAME;
@@ -33,6 +33,24 @@ impl Watched {
             replicas.len() == 1
         });
         Some(watched)
+    }
+
+    /// Waits until the replica has everything.
+    pub(crate) fn wait_until_in_step(&self) {
+        let offset = self.first.info("replication", "master_repl_offset");
+        until("the replica has everything", || {
+            let has: Option<u64> = self.second.info("replication", "slave_repl_offset").parse().ok();
+            has >= offset.parse().ok()
+        });
+    }
+
+    /// Changes the roles of the two, which both go on running, and tells the sentinel.
+    pub(crate) fn change_roles(&self) {
+        self.second.tell(&["REPLICAOF", "NO", "ONE"]);
+        let port = self.second.port().to_string();
+        self.first.tell(&["REPLICAOF", "127.0.0.1", &port]);
+        self.sentinel.tell(&["SENTINEL", "REMOVE", Self::NAME]);
+        self.sentinel.tell(&["SENTINEL", "MONITOR", Self::NAME, "127.0.0.1", &port, "1"]);
     }
 
     /// Whom the sentinel calls the master.

@@ -67,7 +67,8 @@ impl Server {
 
     fn build(config: &[&str], password: Option<&str>) -> Self {
         let folder = tempfile::Builder::new().prefix("magnetar-redis-").tempdir().unwrap().keep();
-        Self::build_in(folder, config, password)
+        // A replica is served at once, and not after five seconds in which others may come.
+        Self::build_in(folder, &[config, &["--repl-diskless-sync-delay", "0"]].concat(), password)
     }
 
     fn build_in(folder: PathBuf, config: &[&str], password: Option<&str>) -> Self {

@@ -9,7 +9,7 @@ use magnetar_redis::{
 
 use crate::{
     rig::{open, patient, timed, token},
-    server::{sentinel::Watched, until},
+    server::sentinel::Watched,
 };
 
 fn config(watched: &Watched) -> RedisConfigBuilder {
@@ -24,9 +24,7 @@ async fn sentinel_is_really_there_and_names_the_next_master() {
     assert_eq!(store.probe().await.replicas, 1);
     store.save_resume_token("c", token(1)).await.unwrap();
     let first = watched.master_port();
-    until("the replica has it", || {
-        watched.second.says("replication", "slave_repl_offset", &watched.first.info("replication", "master_repl_offset"))
-    });
+    watched.wait_until_in_step();
     watched.first.kill();
     store.save_resume_token("c", token(2)).await.unwrap();
     assert_ne!(watched.master_port(), first);
@@ -39,11 +37,9 @@ async fn master_that_was_made_a_replica_is_left_for_the_new_one() {
     let Some(watched) = Watched::new() else { return };
     let store = open(config(&watched).max_retries(30)).await.unwrap();
     store.save_resume_token("c", token(1)).await.unwrap();
-    // The old master goes on running: its connections do not break, it only refuses to write.
-    until("the sentinel knows the replica well", || {
-        watched.sentinel.try_ask::<redis::Value>(&["SENTINEL", "FAILOVER", Watched::NAME]).is_ok()
-    });
-    until("the roles have changed", || watched.first.says("replication", "role", "slave"));
+    // The connections of the old master may live on; it only refuses to write.
+    watched.wait_until_in_step();
+    watched.change_roles();
     store.save_resume_token("c", token(2)).await.unwrap();
     assert_eq!(watched.second.ask::<String>(&["HGET", &crate::rig::record("c"), "version"]), "2");
 }
