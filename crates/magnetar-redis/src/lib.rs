@@ -4,7 +4,7 @@
 //! version, writes, sets the time to live and keeps the index, so nothing of it can be seen or lost by halves.
 //!
 //! How much an acknowledged token survives is for the server's configuration to say. The store asks for it when it connects, tells it as
-//! [`Probe`], and refuses less than [`require`](RedisConfigBuilder::require) says:
+//! [`RedisProbe`], and refuses less than [`require`](RedisConfigBuilder::require) says:
 //!
 //! | [`RedisDurability`] | the server has | lost with a `kill -9` or a power cut |
 //! |---|---|---|
@@ -36,6 +36,6 @@ pub use magnetar_state;
 
 pub use crate::{
     config::{RedisConfig, RedisConfigBuilder},
-    probe::{Probe, RedisDurability},
+    probe::{RedisDurability, RedisProbe},
     store::RedisStore,
 };

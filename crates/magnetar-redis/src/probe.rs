@@ -48,7 +48,7 @@ impl fmt::Display for RedisDurability {
 /// What the servers said of themselves; of a Cluster the weakest of its masters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Probe {
+pub struct RedisProbe {
     /// What they keep.
     pub durability: RedisDurability,
     /// How many replicas each has at least. They get what was acknowledged a little later, and a failover loses what they have not got yet.
@@ -61,7 +61,7 @@ pub struct Probe {
     pub warnings: Vec<String>,
 }
 
-impl Probe {
+impl RedisProbe {
     /// Asks, and refuses a server that is a replica, that evicts what does not expire, or that keeps less than is required.
     pub(crate) async fn take(caller: &Caller, require: RedisDurability) -> Result<Self> {
         let place = &caller.scene.place;

@@ -15,7 +15,7 @@ use crate::{
     call::{Caller, Run},
     config::RedisConfig,
     keys::Keys,
-    probe::{Probe, RedisDurability},
+    probe::{RedisDurability, RedisProbe},
     record::{self, Sealed, Words},
     script::Scripts,
 };
@@ -44,7 +44,7 @@ pub struct RedisStore {
     ids: Random,
     ttl: Option<Duration>,
     require: RedisDurability,
-    probe: RwLock<Probe>,
+    probe: RwLock<RedisProbe>,
     /// What the server promised when the store was made.
     capabilities: StateCapabilities,
 }
@@ -58,7 +58,7 @@ impl RedisStore {
     /// [required](crate::RedisConfigBuilder::require), `Invalid` for certificates that are none.
     pub async fn new(config: RedisConfig) -> Result<Self> {
         let caller = Caller::new(&config)?;
-        let probe = Probe::take(&caller, config.require).await?;
+        let probe = RedisProbe::take(&caller, config.require).await?;
         let capabilities = StateCapabilities::new("redis", probe.durability.survives(), Sharing::ManyHosts);
         Ok(Self {
             caller,
@@ -74,7 +74,7 @@ impl RedisStore {
     }
 
     /// What the servers said when they were asked last: by [`new`](Self::new), or by [`health`](StateStore::health).
-    pub async fn probe(&self) -> Probe {
+    pub async fn probe(&self) -> RedisProbe {
         self.probe.read().await.clone()
     }
 
@@ -241,7 +241,7 @@ impl StateStore for RedisStore {
 
     /// Asks the server again what it keeps, and refuses what [`new`](Self::new) would refuse.
     async fn health(&self) -> Result<()> {
-        let probe = Probe::take(&self.caller, self.require).await?;
+        let probe = RedisProbe::take(&self.caller, self.require).await?;
         *self.probe.write().await = probe;
         Ok(())
     }

@@ -38,6 +38,9 @@ pub use crate::location::{Location, open};
 /// Stores of resume tokens: where a change stream goes on after a restart.
 #[cfg(feature = "state")]
 pub mod state {
+    #[cfg(feature = "redis-store")]
+    #[doc(no_inline)]
+    pub use magnetar_redis::{RedisConfig, RedisConfigBuilder, RedisDurability, RedisProbe, RedisStore};
     #[doc(no_inline)]
     pub use magnetar_state::*;
 }
