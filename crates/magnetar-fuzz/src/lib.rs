@@ -10,6 +10,7 @@
 //!
 //! What it finds and is worth keeping goes to `corpus/TARGET`, as small as `cargo fuzz tmin` makes it.
 
+pub mod checkpoints;
 pub mod draw;
 pub mod groups;
 pub mod manifest;
@@ -30,12 +31,13 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     Target { name: "manifest_toml", run: manifest::toml },
     Target { name: "manifest_json", run: manifest::json },
     Target { name: "manifest_lines", run: manifest::lines },
     Target { name: "rows", run: rows::run },
     Target { name: "groups", run: groups::run },
+    Target { name: "checkpoint_decode", run: checkpoints::run },
 ];
 
 fn cut(bytes: &[u8]) -> &[u8] {

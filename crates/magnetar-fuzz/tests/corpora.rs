@@ -68,3 +68,8 @@ fn any_row_is_right_or_damaged() {
 fn any_groups_do_what_the_model_does() {
     check("groups");
 }
+
+#[test]
+fn any_checkpoint_is_loaded_as_it_is_or_refused() {
+    check("checkpoint_decode");
+}
