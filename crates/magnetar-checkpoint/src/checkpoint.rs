@@ -1,8 +1,8 @@
 //! What a checkpoint holds.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use magnetar_core::Clock;
+use magnetar_core::{Clock, Snapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::SystemClock;
@@ -23,6 +23,9 @@ pub struct Checkpoint {
     pub worker_assignments: HashMap<String, String>,
     /// Anything else, up to [`limits::METADATA_BYTES_MAX`](crate::limits::METADATA_BYTES_MAX) in all.
     pub metadata: HashMap<String, String>,
+    /// Everything that a store of jobs held, for [`CheckpointManager::restore_into`](crate::CheckpointManager::restore_into).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<Arc<Snapshot>>,
 }
 
 impl Checkpoint {
@@ -58,6 +61,13 @@ impl Checkpoint {
     #[must_use]
     pub fn with_meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// Adds everything that a store of jobs held.
+    #[must_use]
+    pub fn with_jobs(mut self, jobs: impl Into<Arc<Snapshot>>) -> Self {
+        self.jobs = Some(jobs.into());
         self
     }
 

@@ -93,6 +93,17 @@ pub enum CheckpointError {
     /// which. It is never taken for damage.
     #[error("{0}")]
     Folder(#[source] magnetar_fs::Error),
+    /// The checkpoint holds no jobs of a store: it was saved by other means.
+    #[error("restore jobs from checkpoint {sequence} in {}: it holds none; take one that was saved from a store", folder.display())]
+    NoJobs {
+        /// The folder.
+        folder: PathBuf,
+        /// The newest checkpoint that verifies.
+        sequence: u64,
+    },
+    /// The thread that saves at intervals could not be started.
+    #[error("start the thread that saves checkpoints")]
+    Thread(#[source] std::io::Error),
     /// The store of jobs that is saved or restored has failed.
     #[error("{doing} the store of jobs")]
     Store {

@@ -6,7 +6,7 @@
 //! "in_progress_jobs":["…"],
 //! "worker_assignments":{"…":"…"},
 //! "metadata":{"…":"…"},
-//! "jobs":null,
+//! "jobs":{…},
 //! "bytes":"00000000000000000512","sha256":"…"}
 //! ```
 //!

@@ -17,15 +17,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod changes;
 mod checkpoint;
 mod clock;
 mod error;
 mod format;
 mod head;
+mod jobs;
 pub mod limits;
 mod manager;
 mod names;
 mod options;
+mod periodic;
 mod recovery;
 mod saved;
 mod survey;
@@ -34,8 +37,10 @@ pub use self::{
     checkpoint::Checkpoint,
     clock::SystemClock,
     error::{CheckpointError, Result},
+    jobs::RestoredJobs,
     manager::CheckpointManager,
     options::Options,
+    periodic::{Periodic, PeriodicStatus, Schedule, Tick},
     recovery::{Recovered, Recovery, SkipReason, Skipped},
     saved::{Saved, Warning},
 };

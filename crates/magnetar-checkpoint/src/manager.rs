@@ -273,8 +273,12 @@ impl CheckpointManager {
         }
     }
 
+    pub(crate) fn now(&self) -> Timestamp {
+        self.options.clock.now()
+    }
+
     fn age(&self, timestamp_secs: u64) -> Duration {
-        self.options.clock.now().since(Timestamp::from_millis(timestamp_secs.saturating_mul(1000)))
+        self.now().since(Timestamp::from_millis(timestamp_secs.saturating_mul(1000)))
     }
 }
 

@@ -187,8 +187,10 @@ fn read_checkpoint(stream: &mut Stream<'_>, header: &Header, bytes: u64) -> Resu
     let worker_assignments = stream.map(header.lengths.worker_assignments)?;
     stream.expect(",\n\"metadata\":")?;
     let metadata = stream.map(header.lengths.metadata)?;
-    stream.expect(",\n\"jobs\":null,\n")?;
+    stream.expect(",\n\"jobs\":")?;
+    let jobs = stream.json()?;
+    stream.expect(",\n")?;
     stream.expect(&trailer::before_digest(bytes - trailer::BYTES))?;
     let (sequence, timestamp_secs) = (header.sequence, header.timestamp_secs);
-    Ok(Checkpoint { sequence, timestamp_secs, queued_jobs, in_progress_jobs, worker_assignments, metadata })
+    Ok(Checkpoint { sequence, timestamp_secs, queued_jobs, in_progress_jobs, worker_assignments, metadata, jobs })
 }

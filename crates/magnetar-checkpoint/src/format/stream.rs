@@ -6,6 +6,8 @@ use std::{
 };
 
 use magnetar_fs::OpenFile;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
 use super::seal::Seal;
 
@@ -107,6 +109,15 @@ impl<'f> Stream<'f> {
         }
         self.expect("}")?;
         Ok(map)
+    }
+
+    /// A value of any shape.
+    pub(super) fn json<T: DeserializeOwned>(&mut self) -> Result<T, Wrong> {
+        let value = T::deserialize(&mut serde_json::Deserializer::from_reader(self));
+        value.map_err(|error| match error.classify() {
+            Category::Io => Wrong::System(error.into()),
+            _ => Wrong::Content(format!("a part of it cannot be understood: {error}")),
+        })
     }
 
     fn comma(&mut self, entry: u64) -> Result<(), Wrong> {

@@ -30,7 +30,9 @@ pub(crate) fn write(target: &mut dyn Write, header: &Header, checkpoint: &Checkp
     serde_json::to_writer(&mut file, &InOrder(&checkpoint.worker_assignments))?;
     file.write_all(b",\n\"metadata\":")?;
     serde_json::to_writer(&mut file, &InOrder(&checkpoint.metadata))?;
-    file.write_all(b",\n\"jobs\":null,\n")?;
+    file.write_all(b",\n\"jobs\":")?;
+    serde_json::to_writer(&mut file, &checkpoint.jobs)?;
+    file.write_all(b",\n")?;
     let before_digest = trailer::before_digest(file.bytes());
     file.write_all(before_digest.as_bytes())?;
     let (digits, target) = file.finish()?;

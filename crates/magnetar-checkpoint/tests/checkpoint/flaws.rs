@@ -6,7 +6,8 @@ use std::{
     sync::Arc,
 };
 
-use magnetar_checkpoint::{Checkpoint, CheckpointError, CheckpointManager, Options, Recovery, SkipReason, Warning, limits};
+use futures_lite::future::block_on;
+use magnetar_checkpoint::{Checkpoint, CheckpointError, CheckpointManager, Options, Recovery, SkipReason, Tick, Warning, limits};
 use magnetar_testkit::folder::{Fault, Faults, SimFolder, every_choice};
 
 use crate::support::{Hand, Place, damage, envelope, number, numbered, recovered, save, sha256};
@@ -212,6 +213,23 @@ fn flaw_13_content_is_not_escaped_twice() {
     let jobs: Vec<_> = (0..100_000).map(|n| format!("job-{n:06}")).collect();
     let saved = place.manager(1).save(&Checkpoint::new(0).with_queued(jobs)).unwrap();
     assert!(saved.bytes < 1_300_000 + 1000, "{} bytes for 100,000 names of 10 bytes, quoted and separated", saved.bytes);
+}
+
+#[test]
+fn flaw_14_a_store_is_saved_at_intervals_consistently_and_as_equal_bytes() {
+    let place = Place::new();
+    let manager = Arc::new(place.manager(5));
+    let store = crate::jobs::store_with_chunks(3);
+    let periodic = manager.spawn_periodic(store.clone(), std::time::Duration::from_hours(1)).unwrap();
+    assert!(matches!(periodic.tick(), Ok(Tick::Saved(1))));
+    assert!(matches!(periodic.stop(), Ok(Tick::Skipped { changes: 0 })));
+    block_on(manager.save_jobs(&*store)).unwrap();
+    let jobs = |sequence| {
+        let text = fs::read_to_string(place.file(sequence)).unwrap();
+        text.lines().find(|line| line.starts_with("\"jobs\"")).map(ToOwned::to_owned)
+    };
+    assert!(jobs(1).is_some_and(|jobs| jobs.contains("\"chunks\"")));
+    assert_eq!(jobs(1), jobs(2));
 }
 
 #[test]

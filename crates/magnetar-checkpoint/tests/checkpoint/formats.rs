@@ -2,13 +2,20 @@
 
 use std::{fs, sync::Arc};
 
+use futures_lite::future::block_on;
 use magnetar_checkpoint::{Checkpoint, CheckpointError, CheckpointManager, Options, Recovery};
+use magnetar_core::JobStatus;
 use magnetar_testkit::folder::SimFolder;
 
-use crate::support::{Place, envelope, numbered, save};
+use crate::{
+    jobs::empty_store,
+    support::{Place, envelope, numbered, save},
+};
 
 /// A checkpoint of format version 1, as it was released. It must be read for ever.
 const GOLDEN: &str = include_str!("golden/checkpoint_v1.json");
+/// Another, which holds a store of jobs.
+const GOLDEN_JOBS: &str = include_str!("golden/checkpoint_v1_jobs.json");
 
 fn on(folder: &SimFolder) -> CheckpointManager {
     CheckpointManager::on_folder(Arc::new(folder.clone()), Options::new(3))
@@ -31,6 +38,28 @@ fn golden_file_of_version_1_is_read() {
         .with_meta("node", "n1");
     expected.timestamp_secs = 1_767_225_600;
     assert_eq!(found, expected);
+}
+
+#[test]
+fn golden_file_of_version_1_with_jobs_is_restored() {
+    let manager = with_file(43, GOLDEN_JOBS);
+    let store = empty_store();
+    block_on(async {
+        manager.restore_into(&*store).await.unwrap();
+        let chunk = |id| {
+            let store = &store;
+            async move { store.get_chunk(7, id).await.unwrap().unwrap() }
+        };
+        let job = store.job(7).await.unwrap().unwrap();
+        assert_eq!(job.name.as_deref(), Some("encode"));
+        let (first, second, third) = (chunk(1).await, chunk(2).await, chunk(3).await);
+        assert_eq!((first.status, &first.checksum[..], first.result.as_deref()), (JobStatus::Done, "abc123", Some(&b"ok"[..])));
+        assert_eq!((&second.payload[..], &second.lane[..], second.priority), (&b"crf=20"[..], "gpu", 3));
+        assert_eq!(store.get_dependencies(7, 2).await.unwrap(), [1]);
+        assert_eq!(third.payload[..], [0xff, 0]);
+        let record = store.get_record("tokens", b"orders").await.unwrap().unwrap();
+        assert_eq!(record.value, b"{\"at\":1}");
+    });
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod contract;
 mod flaws;
 mod folders;
 mod formats;
+mod jobs;
+mod periodic;
 mod retention;
 mod support;
 mod trouble;
