@@ -7,12 +7,19 @@ mod checkpoint;
 mod every;
 mod history;
 mod round;
+mod state;
 mod subject;
 
-pub use self::{checkpoint::CheckpointFiles, every::every_cut, round::Files, subject::Subject};
+pub use self::{
+    checkpoint::CheckpointFiles,
+    every::every_cut,
+    round::Files,
+    state::{LockFiles, StateFiles},
+    subject::Subject,
+};
 use crate::rig::Rig;
 
 /// The rigs of this kind, without a flaw.
 pub(crate) fn rigs() -> Vec<Box<dyn Rig>> {
-    vec![Box::new(Files::new(CheckpointFiles))]
+    vec![Box::new(Files::new(CheckpointFiles)), Box::new(Files::new(StateFiles)), Box::new(Files::new(LockFiles))]
 }

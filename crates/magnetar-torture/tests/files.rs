@@ -5,7 +5,7 @@
 use magnetar_testkit::folder::Flaw;
 use magnetar_torture::{
     Rig,
-    files::{CheckpointFiles, Files, Subject, every_cut},
+    files::{CheckpointFiles, Files, LockFiles, StateFiles, Subject, every_cut},
     play, play_wide,
 };
 
@@ -55,4 +55,34 @@ fn checkpoints_keep_what_was_acknowledged_through_1000000_power_cuts() {
 #[test]
 fn controls_of_checkpoints_are_found() {
     finds_each_flaw(CheckpointFiles);
+}
+
+#[test]
+fn tokens_keep_what_was_acknowledged_in_every_crash_state_of_six_operations() {
+    holds_at_every_cut(&StateFiles);
+}
+
+#[test]
+fn tokens_keep_what_was_acknowledged_through_1000000_power_cuts() {
+    holds_at_a_million_cuts(&Files::new(StateFiles));
+}
+
+#[test]
+fn controls_of_tokens_are_found() {
+    finds_each_flaw(StateFiles);
+}
+
+#[test]
+fn locks_keep_what_was_acknowledged_in_every_crash_state_of_six_operations() {
+    holds_at_every_cut(&LockFiles);
+}
+
+#[test]
+fn locks_keep_what_was_acknowledged_through_1000000_power_cuts() {
+    holds_at_a_million_cuts(&Files::new(LockFiles));
+}
+
+#[test]
+fn controls_of_locks_are_found() {
+    finds_each_flaw(LockFiles);
 }
