@@ -13,10 +13,12 @@
 pub mod checkpoints;
 pub mod draw;
 pub mod groups;
+pub mod keys;
 pub mod manifest;
 pub mod mutate;
 pub mod rows;
 mod tables;
+pub mod tokens;
 
 /// The most bytes of an input. What is longer is cut.
 pub const INPUT_BYTES_MAX: usize = 64 * 1024;
@@ -31,13 +33,15 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 8] = [
     Target { name: "manifest_toml", run: manifest::toml },
     Target { name: "manifest_json", run: manifest::json },
     Target { name: "manifest_lines", run: manifest::lines },
     Target { name: "rows", run: rows::run },
     Target { name: "groups", run: groups::run },
     Target { name: "checkpoint_decode", run: checkpoints::run },
+    Target { name: "token_decode", run: tokens::run },
+    Target { name: "key_escape", run: keys::run },
 ];
 
 fn cut(bytes: &[u8]) -> &[u8] {

@@ -73,3 +73,13 @@ fn any_groups_do_what_the_model_does() {
 fn any_checkpoint_is_loaded_as_it_is_or_refused() {
     check("checkpoint_decode");
 }
+
+#[test]
+fn any_token_is_read_as_it_was_or_refused() {
+    check("token_decode");
+}
+
+#[test]
+fn any_key_is_a_safe_name_of_its_own_or_refused() {
+    check("key_escape");
+}
