@@ -180,3 +180,17 @@ fn what_is_seen_when_a_writer_comes_survives_a_power_cut() {
     drop(lock(&folder));
     every_choice(|choose| assert_eq!(folder.now().image(choose).bytes_of(NAME).unwrap(), b"first"));
 }
+
+#[test]
+fn what_is_read_back_otherwise_than_it_was_written_is_not_published() {
+    let (folder, _) = with_one_file(None);
+    let folder = folder.with_flaw(Some(Flaw::FlippedBit));
+    let mut writer = lock(&folder);
+    assert_eq!(replace(&mut writer, b"second").unwrap_err().kind(), ErrorKind::Mangled);
+    assert_eq!(folder.bytes_of(NAME).unwrap(), b"first");
+    assert!(writer.is_poisoned());
+    drop(writer);
+    let mut trusting = lock(&folder).without_reading_back();
+    replace(&mut trusting, b"second").unwrap();
+    assert_eq!(folder.bytes_of(NAME).unwrap(), b"secone");
+}

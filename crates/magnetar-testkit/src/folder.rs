@@ -112,6 +112,11 @@ impl SimFolder {
         self.sim().state.put(name, bytes.into());
     }
 
+    /// Flips a bit of a file, without anything else telling that it was touched.
+    pub fn rot(&self, name: &str, bit: usize) {
+        self.sim().state.rot(name, bit);
+    }
+
     fn from_state(state: State) -> Self {
         Self(Arc::new(Mutex::new(Sim { state, ..Sim::default() })))
     }

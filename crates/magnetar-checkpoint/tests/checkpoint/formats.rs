@@ -187,3 +187,29 @@ fn file_on_disk_and_in_memory_are_the_same() {
     let parts = |text: &[u8]| String::from_utf8_lossy(text).lines().skip(1).take(5).map(ToOwned::to_owned).collect::<Vec<_>>();
     assert_eq!(parts(&fs::read(place.file(1)).unwrap()), parts(&folder.bytes_of("checkpoint_1.json").unwrap()));
 }
+
+#[test]
+fn file_that_would_be_too_large_is_not_written() {
+    let place = Place::new();
+    let manager = place.open(Options::new(2).file_bytes_max(5000));
+    save(&manager, 1..=1);
+    let large = numbered(2).with_queued(vec!["x".repeat(5000)]);
+    assert!(matches!(manager.save_checkpoint(large), Err(CheckpointError::TooLarge { max: 5000, .. })));
+    assert_eq!(manager.save_checkpoint(numbered(2)).unwrap(), 2);
+    assert_eq!(place.names(), ["checkpoint_1.json", "checkpoint_2.json"]);
+}
+
+#[test]
+fn with_a_key_nothing_counts_that_is_not_signed_with_it() {
+    let place = Place::new();
+    save(&place.manager(3), 1..=1);
+    for key in [&b"key"[..], b"another"] {
+        let manager = place.open(Options::new(3).key(key));
+        assert!(matches!(manager.recover(), Err(CheckpointError::AllCorrupt { .. })));
+        let sequence = manager.save_checkpoint(numbered(2)).unwrap();
+        assert_eq!(manager.load_latest().unwrap().unwrap().sequence, sequence);
+    }
+    let (legacy, signed) = (Place::new(), Options::new(3).key(b"key"));
+    legacy.plant("checkpoint_5.json", &envelope(5));
+    assert!(matches!(legacy.open(signed).recover(), Err(CheckpointError::AllCorrupt { .. })));
+}

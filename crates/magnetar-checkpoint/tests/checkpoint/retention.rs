@@ -1,8 +1,9 @@
 //! Which checkpoints stay.
 
-use std::{fs, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 
-use magnetar_checkpoint::{CheckpointError, Warning, limits};
+use magnetar_checkpoint::{CheckpointError, CheckpointManager, Options, Warning, limits};
+use magnetar_testkit::folder::{Faults, SimFolder};
 
 use crate::support::{Hand, Place, damage, envelope, numbered, save};
 
@@ -114,4 +115,33 @@ fn files_of_older_programs_are_rotated_like_others() {
     assert_eq!(manager.load_latest().unwrap().unwrap().queued_jobs, ["old \"job\""]);
     save(&manager, 4..=4);
     assert_eq!(manager.list_sequences().unwrap(), [3, 4]);
+}
+
+#[test]
+fn kept_one_that_rotted_in_silence_does_not_count() {
+    let folder = SimFolder::new();
+    let manager = CheckpointManager::on_folder(Arc::new(folder.clone()), Options::new(2));
+    save(&manager, 1..=3);
+    folder.rot("checkpoint_3.json", 2000);
+    let saved = manager.save(&numbered(4)).unwrap();
+    assert_eq!((saved.set_aside.len(), saved.removed.len()), (1, 0));
+    assert_eq!(manager.list_sequences().unwrap(), [2, 4]);
+}
+
+#[test]
+fn large_ones_are_read_once_and_trusted_until_they_are_touched() {
+    let folder = SimFolder::new();
+    let manager = CheckpointManager::on_folder(Arc::new(folder.clone()), Options::new(3).without_reading_back());
+    let large = || numbered(1).with_queued(vec!["x".repeat(2_000_000)]);
+    let ops = || {
+        folder.set_faults(Faults::default());
+        manager.save(&large()).unwrap();
+        folder.ops()
+    };
+    let (first, second, third) = (ops(), ops(), ops());
+    // Each save reads its own file once, 64 KiB at a time, and none of the others.
+    assert!(second < first + 20 && third < second + 20, "{first}, {second}, {third}");
+    folder.put("checkpoint_2.json", "another");
+    let saved = manager.save(&large()).unwrap();
+    assert_eq!(saved.set_aside[0].sequence, 2);
 }

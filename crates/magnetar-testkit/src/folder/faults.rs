@@ -61,7 +61,7 @@ impl Fault {
     }
 }
 
-/// What a careless program does, for controls that must be found.
+/// What a careless program or a bad disk does, for controls that must be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
     /// A file is written in place, under its own name, and not flushed.
@@ -70,4 +70,6 @@ pub enum Flaw {
     NoFileSync,
     /// The folder is not flushed.
     NoFolderSync,
+    /// One bit of each write is flipped.
+    FlippedBit,
 }

@@ -68,7 +68,11 @@ impl Write for Writing {
             if fits == 0 && !bytes.is_empty() {
                 return Err(io::ErrorKind::StorageFull.into());
             }
-            sim.state.write(self.file, bytes.get(..fits).unwrap_or_default());
+            let mut bytes = bytes.get(..fits).unwrap_or_default().to_vec();
+            if let (Some(Flaw::FlippedBit), Some(last)) = (sim.flaw, bytes.last_mut()) {
+                *last ^= 1;
+            }
+            sim.state.write(self.file, &bytes);
             sim.bytes_written += fits as u64;
             Ok(fits)
         })

@@ -95,6 +95,16 @@ impl State {
         self.durable_names.insert(name.to_owned(), self.files.len() - 1);
     }
 
+    pub(super) fn rot(&mut self, name: &str, bit: usize) {
+        let Some(file) = self.names.get(name).copied() else { return };
+        let file = self.file_mut(file);
+        for bytes in [&mut file.seen, &mut file.durable] {
+            if let Some(byte) = Arc::make_mut(bytes).get_mut(bit / 8) {
+                *byte ^= 1 << (bit % 8);
+            }
+        }
+    }
+
     pub(super) fn create(&mut self, name: &str) -> io::Result<FileNo> {
         if self.has(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
