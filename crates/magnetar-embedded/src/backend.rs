@@ -64,6 +64,11 @@ pub trait Backend: Send {
     /// What this backend can do.
     fn capabilities(&self) -> Capabilities;
 
+    /// What errors call the store: its file, where it has one.
+    fn name(&self) -> String {
+        format!("the {} store", self.capabilities().backend)
+    }
+
     /// A folder beside the store, for lock files that tell on one host whose process is gone; none where nothing is
     /// kept on a disk.
     fn lock_folder(&self) -> Option<PathBuf>;

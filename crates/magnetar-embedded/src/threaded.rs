@@ -47,6 +47,8 @@ pub(crate) struct Shared {
     hint: Hint,
     /// Why nothing can be trusted any more.
     poison: Mutex<Option<String>>,
+    /// What errors call the store.
+    name: String,
 }
 
 /// Outcomes on their way to the caller; claims among them are released if they do not arrive.
@@ -91,7 +93,8 @@ impl Threaded {
         clock: Arc<dyn Clock>,
         locks: Box<dyn Locks>,
     ) -> Result<Self> {
-        let shared = Arc::new(Shared { queue: Queue::new(&options), hint: Hint::default(), poison: Mutex::new(None) });
+        let (queue, hint, poison, name) = (Queue::new(&options), Hint::default(), Mutex::new(None), backend.name());
+        let shared = Arc::new(Shared { queue, hint, poison, name });
         let for_clock = Arc::downgrade(&shared);
         // A clock that is set by hand goes on when every handle has done what the new time asks for.
         clock.on_set(Arc::new(move || {
@@ -129,7 +132,7 @@ impl Threaded {
             match self.readers.ask(query.clone())?.await? {
                 Seen::Whole(answer) => return Ok(*answer),
                 Seen::Panicked(why) => {
-                    let error = damaged(&why);
+                    let error = damaged(&self.shared.name, &why);
                     lock(&self.shared.poison).get_or_insert(why);
                     return Err(error);
                 }

@@ -24,6 +24,8 @@ pub(crate) struct Writer {
     clock: Arc<dyn Clock>,
     /// What the last transaction wrote and learned, as long as the engine has not taken it over.
     learned: Option<(Writes, Memo)>,
+    /// What errors call the store.
+    name: String,
     /// Why nothing can be trusted any more.
     poison: Option<String>,
 }
@@ -42,8 +44,10 @@ impl Writer {
             tx.commit(&writes, Flush::Synced)?;
             Ok(engine)
         };
-        let engine = catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|panic| Err(damaged(&panic_text(&*panic))))?;
-        Ok(Self { backend, engine, clock, learned: None, poison: None })
+        let opened = catch_unwind(AssertUnwindSafe(open));
+        let name = backend.name();
+        let engine = opened.unwrap_or_else(|panic| Err(damaged(&name, &panic_text(&*panic))))?;
+        Ok(Self { backend, engine, clock, learned: None, name, poison: None })
     }
 
     /// A source of reads that does not stop this writer.
@@ -149,7 +153,7 @@ impl Writer {
             }
             Err(panic) => {
                 let why = panic_text(&*panic);
-                let error = damaged(&why);
+                let error = damaged(&self.name, &why);
                 self.poison = Some(why);
                 Err(error)
             }
@@ -192,8 +196,8 @@ pub(crate) fn poisoned(why: &str) -> Error {
 }
 
 /// The error of the call in which the engine below panicked, which it does over damage.
-pub(crate) fn damaged(why: &str) -> Error {
-    Error::new(ErrorKind::Corrupt, format!("use a damaged store ({why}); open it again and audit it"))
+pub(crate) fn damaged(name: &str, why: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("use {name}, which is damaged ({why}); open it again and audit it"))
 }
 
 /// What a panic says.

@@ -94,6 +94,10 @@ impl Backend for RedbBackend {
         Capabilities::new("redb", Durability::Power, Sharing::OneHandle)
     }
 
+    fn name(&self) -> String {
+        self.shared.name.clone()
+    }
+
     /// One process has the file open, so a session that is not this process's is dead. The engine is told by its lock file
     /// all the same: it then needs no other proof of death than it has on every backend, and the kernel gives it at once.
     fn lock_folder(&self) -> Option<PathBuf> {

@@ -63,6 +63,10 @@ impl Backend for SqliteBackend {
         Capabilities::new("sqlite", Durability::Power, Sharing::OneHost)
     }
 
+    fn name(&self) -> String {
+        self.identity.file().display().to_string()
+    }
+
     fn lock_folder(&self) -> Option<PathBuf> {
         Some(files::lock_folder(self.identity.file()))
     }

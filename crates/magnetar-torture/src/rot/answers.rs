@@ -35,7 +35,7 @@ pub(super) fn judge(wanted: &Answer, found: Result<Answer, Error>, versions: &Ve
 /// Whether an error says that something is damaged. A handle that said so over a panic of the engine refuses all from then on;
 /// one whose upkeep met the panic, for no caller, says so when it refuses the first.
 pub(super) fn is_telling(error: &Error, has_told: bool) -> bool {
-    let is_of_damage = || error.to_string().contains("a damaged store");
+    let is_of_damage = || error.to_string().contains("which is damaged");
     error.is_corrupt() || (error.kind() == ErrorKind::Poisoned && (has_told || is_of_damage()))
 }
 
