@@ -94,11 +94,9 @@ pub enum CheckpointError {
     #[error("{0}")]
     Folder(#[source] magnetar_fs::Error),
     /// The checkpoint holds no jobs of a store: it was saved by other means.
-    #[error("restore jobs from checkpoint {sequence} in {}: it holds none; take one that was saved from a store", folder.display())]
+    #[error("restore jobs from checkpoint {sequence}: it holds none; take one that was saved from a store")]
     NoJobs {
-        /// The folder.
-        folder: PathBuf,
-        /// The newest checkpoint that verifies.
+        /// Its sequence.
         sequence: u64,
     },
     /// The thread that saves at intervals could not be started.

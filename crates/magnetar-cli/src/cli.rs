@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    command::{cancel, completions, dag, doctor, list, man, retry, show, status, watch},
+    command::{cancel, checkpoint, completions, dag, doctor, list, man, restore, retry, show, status, watch},
     exec,
     exit::CODES,
     run::RunArgs,
@@ -43,6 +43,10 @@ pub(crate) enum Command {
     Dag(dag::DagArgs),
     /// Say what is wrong with a store, and the way out
     Doctor(doctor::DoctorArgs),
+    /// Save everything in a store to a file
+    Checkpoint(checkpoint::CheckpointArgs),
+    /// Bring a checkpoint back, in a store that does not have its jobs
+    Restore(restore::RestoreArgs),
     /// Print a script that completes this program's arguments in a shell
     Completions(completions::CompletionsArgs),
     /// Print the manual page of the program or of one of its commands

@@ -1,12 +1,15 @@
 //! The commands, one a file.
 
 pub(crate) mod cancel;
+pub(crate) mod checkpoint;
 pub(crate) mod completions;
 pub(crate) mod dag;
 pub(crate) mod doctor;
+mod kept;
 pub(crate) mod list;
 pub(crate) mod man;
 mod marks;
+pub(crate) mod restore;
 pub(crate) mod retry;
 pub(crate) mod show;
 pub(crate) mod status;
@@ -28,6 +31,8 @@ pub(crate) fn run(command: Command) -> Result<Code> {
         Command::Cancel(args) => block_on(cancel::run(args)),
         Command::Dag(args) => block_on(dag::run(args)),
         Command::Doctor(args) => block_on(doctor::run(args)),
+        Command::Checkpoint(args) => block_on(checkpoint::run(args)),
+        Command::Restore(args) => block_on(restore::run(args)),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Supervise => exec::supervise(),

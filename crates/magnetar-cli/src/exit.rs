@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Error;
-use magnetar::{ErrorKind, ManifestError};
+use magnetar::{ErrorKind, ManifestError, checkpoint::CheckpointError};
 
 use crate::{output::style, text::clean_lines};
 
@@ -126,7 +126,25 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Code> {
     if let Some(error) = cause.downcast_ref::<magnetar::Error>() {
         return Some(code_of_kind(error.kind()));
     }
+    if let Some(error) = cause.downcast_ref::<CheckpointError>() {
+        return code_of_checkpoint(error);
+    }
     cause.downcast_ref::<ManifestError>().map(|_| Code::Usage)
+}
+
+/// None where a cause below says it.
+fn code_of_checkpoint(error: &CheckpointError) -> Option<Code> {
+    match error {
+        CheckpointError::AlreadyLocked { .. } | CheckpointError::Fenced { .. } => Some(Code::Conflict),
+        CheckpointError::NotFound { .. } | CheckpointError::Nothing { .. } | CheckpointError::NoJobs { .. } => {
+            Some(Code::NotFound)
+        }
+        CheckpointError::Corrupt { .. } | CheckpointError::AllCorrupt { .. } | CheckpointError::Newer { .. } => {
+            Some(Code::Corrupt)
+        }
+        CheckpointError::TooLarge { .. } => Some(Code::Usage),
+        _ => None,
+    }
 }
 
 fn code_of_kind(kind: ErrorKind) -> Code {

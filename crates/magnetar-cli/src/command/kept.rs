@@ -17,8 +17,12 @@ pub(super) fn folder_of(told: Option<PathBuf>, store: &Location, option: &str) -
         return Ok(folder);
     }
     let Some(file) = store.file() else {
-        let store = clean(&store.to_string());
-        return Err(fault(Code::Usage, format!("{store} is in no folder of its own; say where its checkpoints are with {option}")));
+        let store = store.to_string();
+        let store = clean(&store);
+        return Err(fault(
+            Code::Usage,
+            format!("{store} is in no folder of its own; say where its checkpoints are with {option}"),
+        ));
     };
     let mut beside = file.as_os_str().to_owned();
     beside.push(".checkpoints");

@@ -52,7 +52,10 @@ pub(crate) async fn run(args: RestoreArgs) -> Result<Code> {
     let folder = folder_of(args.from, &location, "--from")?;
     // Looking into a folder that is not there would make it.
     if !folder.is_dir() {
-        return Err(fault(Code::NotFound, format!("there is no folder {} to restore from", clean(&folder.display().to_string()))));
+        return Err(fault(
+            Code::NotFound,
+            format!("there is no folder {} to restore from", clean(&folder.display().to_string())),
+        ));
     }
     // What is restored is read before a store is made for it.
     let checkpoint = find(&CheckpointManager::new(&folder, 1)?, args.sequence)?;
@@ -77,7 +80,9 @@ pub(crate) async fn run(args: RestoreArgs) -> Result<Code> {
         }
     }
     out.finish()?;
-    if args.output.output == Format::Table && let Some(manifest) = manifest {
+    if args.output.output == Format::Table
+        && let Some(manifest) = manifest
+    {
         tell_hint(&format!("`magnetar run {}` carries on", crate::text::shell_word(&manifest.display().to_string())));
     }
     Ok(Code::Ok)
@@ -89,8 +94,7 @@ fn find(manager: &CheckpointManager, sequence: Option<u64>) -> Result<Checkpoint
         return Ok(manager.load_by_sequence(sequence)?);
     }
     let Recovery::Recovered(found) = manager.recover()? else {
-        let folder = clean(&manager.dir().display().to_string());
-        return Err(fault(Code::NotFound, format!("{folder} holds no checkpoint")));
+        return Err(fault(Code::NotFound, format!("{} holds no checkpoint", clean(&manager.dir().display().to_string()))));
     };
     let Recovered { checkpoint, skipped, missing, .. } = *found;
     skipped.iter().for_each(|skipped| tell_note(&format!("passed over {skipped}")));

@@ -47,7 +47,7 @@ impl Target {
     }
 
     /// The store that is meant, and the manifest where one was named.
-    pub(super) fn locate(&self) -> Result<(Location, Option<PathBuf>)> {
+    pub(crate) fn locate(&self) -> Result<(Location, Option<PathBuf>)> {
         let Some(target) = &self.what else {
             let Some(store) = &self.store else {
                 return Err(fault(

@@ -5,8 +5,8 @@ use insta::assert_snapshot;
 use crate::support::Folder;
 
 /// Every command.
-pub(crate) const COMMANDS: [&str; 11] =
-    ["run", "status", "watch", "list", "show", "retry", "cancel", "dag", "doctor", "completions", "man"];
+pub(crate) const COMMANDS: [&str; 13] =
+    ["run", "status", "watch", "list", "show", "retry", "cancel", "dag", "doctor", "checkpoint", "restore", "completions", "man"];
 
 #[test]
 fn program_and_each_command_say_what_they_do() {

@@ -6,6 +6,7 @@
 mod support;
 
 mod cancel;
+mod checkpoint;
 mod completions;
 mod dag;
 mod doctor;

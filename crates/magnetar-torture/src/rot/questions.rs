@@ -45,7 +45,8 @@ impl Questions {
         if let Some(fence) = claimed.first().and_then(JobState::fence) {
             block_on(store.complete(&fence, b"done".to_vec()))?;
         }
-        Ok(Self { asked, claimed, versions: Versions::of(sights) })
+        // What dead sessions held has come back with the opening, so what is shown now was never seen before.
+        Ok(Self { asked, claimed, versions: Versions::of(sights.iter().chain([&sight])) })
     }
 
     /// Asks one that was harmed.

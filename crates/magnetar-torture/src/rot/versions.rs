@@ -18,9 +18,9 @@ pub(super) struct Versions {
 
 impl Versions {
     /// All that was seen.
-    pub(super) fn of(sights: &[Sight]) -> Self {
+    pub(super) fn of<'s>(sights: impl Iterator<Item = &'s Sight> + Clone) -> Self {
         let mut versions = Self::default();
-        for (job, chunks) in sights.iter().flat_map(|sight| &sight.jobs) {
+        for (job, chunks) in sights.clone().flat_map(|sight| &sight.jobs) {
             versions.stats.push(job.stats);
             versions.jobs.push(without_stats(job));
             for chunk in chunks {
@@ -28,7 +28,7 @@ impl Versions {
                 versions.chunks.entry((job.id, chunk.chunk)).or_default().push(without_lease(chunk));
             }
         }
-        versions.records.extend(sights.iter().flat_map(|sight| &sight.records).cloned());
+        versions.records.extend(sights.flat_map(|sight| &sight.records).cloned());
         versions
     }
 
