@@ -65,6 +65,8 @@ pub(crate) async fn run(args: CheckpointArgs) -> Result<Code> {
         Format::Table => writeln!(out, "checkpoint {} in {} holds {}", saved.sequence, clean(&report.folder), amount(&held))?,
     }
     out.finish()?;
-    saved.warnings.iter().for_each(|warning| tell_note(&warning.to_string()));
+    for warning in &saved.warnings {
+        tell_note(&warning.to_string());
+    }
     Ok(Code::Ok)
 }

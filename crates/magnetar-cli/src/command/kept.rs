@@ -32,10 +32,10 @@ pub(super) fn folder_of(told: Option<PathBuf>, store: &Location, option: &str) -
 /// So many jobs, chunks and records.
 pub(super) fn amount(of: &Restored) -> String {
     let jobs = if of.jobs == 1 { "1 job".to_owned() } else { format!("{} jobs", thousands(of.jobs)) };
-    let mut amount = format!("{jobs} with {}", chunks(of.chunks, "", "").trim_end());
-    if of.records > 0 {
-        let records = if of.records == 1 { "record" } else { "records" };
-        amount.push_str(&format!(", and {} {records}", thousands(of.records)));
+    let amount = format!("{jobs} with {}", chunks(of.chunks, "", "").trim_end());
+    match of.records {
+        0 => amount,
+        1 => format!("{amount}, and 1 record"),
+        records => format!("{amount}, and {} records", thousands(records)),
     }
-    amount
 }

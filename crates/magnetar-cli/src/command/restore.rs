@@ -97,7 +97,9 @@ fn find(manager: &CheckpointManager, sequence: Option<u64>) -> Result<Checkpoint
         return Err(fault(Code::NotFound, format!("{} holds no checkpoint", clean(&manager.dir().display().to_string()))));
     };
     let Recovered { checkpoint, skipped, missing, .. } = *found;
-    skipped.iter().for_each(|skipped| tell_note(&format!("passed over {skipped}")));
+    for skipped in skipped {
+        tell_note(&format!("passed over {skipped}"));
+    }
     if let Some(missing) = missing {
         tell_note(&format!("checkpoint {missing} was saved, and its file is gone"));
     }
