@@ -153,6 +153,16 @@ fn full_disk_leaves_the_folder_as_it_was_at_every_byte() {
 }
 
 #[test]
+fn flush_that_finds_no_room_is_not_tried_again_and_poisons_nothing() {
+    let (folder, _) = with_one_file(None);
+    let mut writer = lock(&folder);
+    folder.set_faults(Faults::once(2, Fault::Full));
+    assert_eq!(replace(&mut writer, b"second").unwrap_err().kind(), ErrorKind::Full);
+    assert!(!writer.is_poisoned());
+    replace(&mut writer, b"third").unwrap();
+}
+
+#[test]
 fn filler_is_asked_again_for_a_second_file() {
     let (folder, _) = with_one_file(None);
     let mut writer = lock(&folder);

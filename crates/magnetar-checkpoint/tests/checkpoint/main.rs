@@ -7,6 +7,7 @@ mod flaws;
 mod folders;
 mod formats;
 mod jobs;
+mod kill;
 mod periodic;
 mod retention;
 mod support;
