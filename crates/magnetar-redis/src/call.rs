@@ -25,6 +25,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// The longest wait before a retry.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// What each master answered, by its address; of one server it is empty.
+pub(crate) type Answers = Vec<(String, Value)>;
+
 /// Whoever asks the server.
 pub(crate) struct Caller {
     dialer: Dialer,
@@ -83,8 +86,8 @@ impl Caller {
     }
 
     /// Sends a command without keys to every master. None where it is one that may not be asked.
-    pub(crate) async fn ask_all(&self, command: &Cmd) -> Result<Option<Vec<Value>>, StateError> {
-        let told = |answer: RedisResult<Vec<Value>>| match answer {
+    pub(crate) async fn ask_all(&self, command: &Cmd) -> Result<Option<Answers>, StateError> {
+        let told = |answer: RedisResult<Answers>| match answer {
             Err(error) if Trouble::of(&error) == Trouble::Forbidden => Ok(None),
             answer => answer.map(Some),
         };

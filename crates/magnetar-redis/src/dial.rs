@@ -2,7 +2,7 @@
 
 mod sentinel;
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::atomic::AtomicUsize, time::Duration};
 
 use magnetar_state::StateError;
 use redis::{
@@ -114,7 +114,7 @@ impl Target {
             }
             Topology::Sentinel { sentinels, master, server, tls } => {
                 let (watchers, master, server) = (sentinels.clone(), master.clone(), server.clone());
-                let sentinels = Sentinels { watchers, master, server, is_tls: *tls, certificates };
+                let sentinels = Sentinels { watchers, master, server, is_tls: *tls, certificates, asked: AtomicUsize::new(0) };
                 // Settings that cannot be meant are told now and not at the first question.
                 sentinels.client()?;
                 Self::Sentinel(Box::new(sentinels))
@@ -161,16 +161,13 @@ impl Socket {
         }
     }
 
-    /// Sends a command without keys; in a Cluster to every master. An answer each.
-    pub(crate) async fn send_to_all(&mut self, command: &Cmd) -> RedisResult<Vec<Value>> {
+    /// Sends a command without keys; in a Cluster to every master. An answer each, by its address.
+    pub(crate) async fn send_to_all(&mut self, command: &Cmd) -> RedisResult<Vec<(String, Value)>> {
         match self {
-            Self::Server(connection) => Ok(vec![command.query_async(connection).await?]),
+            Self::Server(connection) => Ok(vec![(String::new(), command.query_async(connection).await?)]),
             Self::Cluster(connection) => {
                 let to_all = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
-                match connection.route_command(command.clone(), to_all).await?.extract_error()? {
-                    Value::Map(answers) => answers.into_iter().map(|(_, answer)| answer.extract_error()).collect(),
-                    answer => Ok(vec![answer]),
-                }
+                Ok(redis::from_redis_value(connection.route_command(command.clone(), to_all).await?.extract_error()?)?)
             }
         }
     }

@@ -66,12 +66,7 @@ impl RedisProbe {
     pub(crate) async fn take(caller: &Caller, require: RedisDurability) -> Result<Self> {
         let place = &caller.scene.place;
         let info = caller.ask_all(&redis::cmd("INFO")).await?;
-        // One pattern for all: to ask for several is for version 7 and later.
-        let settings = caller.ask_all(redis::cmd("CONFIG").arg("GET").arg("*")).await?;
-        let masters: Vec<Master> = match info {
-            None => vec![Master::default()],
-            Some(answers) => answers.into_iter().map(Master::of_info).collect(),
-        };
+        let masters: Vec<Master> = info.unwrap_or_default().into_iter().map(|(_, answer)| Master::of_info(answer)).collect();
         let first = masters.first().cloned().unwrap_or_default();
         if masters.iter().any(|master| master.is_replica) {
             return Err(StateError::ReadOnly { place: format!("{place}, which is a replica,"), source: None });
@@ -79,9 +74,8 @@ impl RedisProbe {
         if caller.is_one_server() && masters.iter().any(|master| master.is_in_a_cluster) {
             return Err(StateError::invalid(format!("{place} is a node of a Cluster: name it with cluster in place of url")));
         }
-        let settings: Option<Vec<Settings>> = settings.map(|answers| answers.into_iter().map(settings_of).collect());
-        let durability =
-            settings.as_ref().and_then(|each| each.iter().map(durability_of).min()).unwrap_or(RedisDurability::Unknown);
+        let settings = settings(caller).await?;
+        let durability = settings.iter().flatten().map(durability_of).min().unwrap_or(RedisDurability::Unknown);
         let evictions = settings.iter().flatten().filter_map(|settings| settings.get("maxmemory-policy"));
         let eviction = evictions.max_by_key(|policy| danger_of(policy)).cloned();
         let replicas = masters.iter().map(|master| master.replicas).min().unwrap_or(0);
@@ -148,8 +142,17 @@ impl Master {
     }
 }
 
-fn settings_of(answer: Value) -> Settings {
-    redis::from_redis_value(answer).unwrap_or_default()
+/// The settings of each master that matter here, and no others: among those there are passwords. None where they are not told.
+async fn settings(caller: &Caller) -> Result<Option<Vec<Settings>>> {
+    let mut masters: HashMap<String, Settings> = HashMap::new();
+    // One pattern a question: more of them are for version 7 and later.
+    for pattern in ["append*", "save", "maxmemory-policy"] {
+        let Some(answers) = caller.ask_all(redis::cmd("CONFIG").arg("GET").arg(pattern)).await? else { return Ok(None) };
+        for (master, answer) in answers {
+            masters.entry(master).or_default().extend(redis::from_redis_value::<Settings>(answer).unwrap_or_default());
+        }
+    }
+    Ok(Some(masters.into_values().collect()))
 }
 
 fn durability_of(settings: &Settings) -> RedisDurability {

@@ -1,5 +1,7 @@
 //! Who asks the sentinels for the master.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use redis::{
     ConnectionInfo, RedisConnectionInfo, RedisResult, TlsCertificates, TlsMode,
     sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType},
@@ -14,11 +16,16 @@ pub(super) struct Sentinels {
     pub(super) server: RedisConnectionInfo,
     pub(super) is_tls: bool,
     pub(super) certificates: Option<TlsCertificates>,
+    /// How often they were asked.
+    pub(super) asked: AtomicUsize,
 }
 
 impl Sentinels {
     pub(super) fn client(&self) -> RedisResult<SentinelClient> {
-        let addresses = self.watchers.iter().map(|sentinel| sentinel.addr().clone());
+        // Each time another one first: they are asked in order, and one that is silent would use up the time of every dial.
+        let first = self.asked.fetch_add(1, Ordering::Relaxed) % self.watchers.len().max(1);
+        let (late, early) = self.watchers.split_at(first);
+        let addresses = early.iter().chain(late).map(|sentinel| sentinel.addr().clone());
         let builder = SentinelClientBuilder::new(addresses, &self.master, SentinelServerType::Master)?;
         self.of_sentinels(self.of_server(builder)).build()
     }

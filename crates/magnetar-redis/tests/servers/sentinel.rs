@@ -19,14 +19,7 @@ impl Watched {
         second.tell(&["REPLICAOF", "127.0.0.1", &first.port().to_string()]);
         until("the replica is in step", || second.says("replication", "master_link_status", "up"));
         let name = Self::NAME;
-        let state = format!(
-            "sentinel monitor {name} 127.0.0.1 {} 1\nsentinel down-after-milliseconds {name} 300\nsentinel failover-timeout {name} 3000\n",
-            first.port(),
-        );
-        let folder = tempfile::Builder::new().prefix("magnetar-redis-").tempdir().unwrap().keep();
-        let file = folder.join("sentinel.conf");
-        fs::write(&file, state).unwrap();
-        let sentinel = Server::build_in(folder, &[file.to_str().unwrap(), "--sentinel"], None);
+        let sentinel = sentinel(first.port());
         let watched = Self { first, second, sentinel };
         until("the sentinel knows the replica", || {
             let replicas: Vec<redis::Value> = watched.sentinel.ask(&["SENTINEL", "REPLICAS", name]);
@@ -58,4 +51,16 @@ impl Watched {
         let (_, port): (String, u16) = self.sentinel.ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", Self::NAME]);
         port
     }
+}
+
+/// A sentinel of a master, besides others.
+pub(crate) fn sentinel(master: u16) -> Server {
+    let name = Watched::NAME;
+    let state = format!(
+        "sentinel monitor {name} 127.0.0.1 {master} 1\nsentinel down-after-milliseconds {name} 300\nsentinel failover-timeout {name} 3000\n",
+    );
+    let folder = tempfile::Builder::new().prefix("magnetar-redis-").tempdir().unwrap().keep();
+    let file = folder.join("sentinel.conf");
+    fs::write(&file, state).unwrap();
+    Server::build_in(folder, &[file.to_str().unwrap(), "--sentinel"], None)
 }

@@ -6,7 +6,13 @@ mod port;
 pub(crate) mod sentinel;
 pub(crate) mod tls;
 
-use std::{env, fs, path::PathBuf, process::Command, sync::OnceLock, time::Duration};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+    time::Duration,
+};
 
 use redis::{Client, Connection, FromRedisValue, Value};
 
@@ -138,6 +144,15 @@ impl Server {
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The process, where it runs.
+    pub(crate) fn pid(&self) -> i32 {
+        self.guardian.as_ref().unwrap().pid()
     }
 
     pub(crate) fn url(&self) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use magnetar_redis::magnetar_state::{StateError, StateStore};
+use magnetar_redis::magnetar_state::{Guard, StateError, StateStore};
 
 use crate::{
     rig::{config, open, store, timed, token, until},
@@ -183,4 +183,53 @@ async fn what_is_no_redis_at_all_is_unavailable_in_bounded_time() {
     task.abort();
     assert!(matches!(opened, Err(StateError::Unavailable { .. } | StateError::Backend { .. })), "{opened:?}");
     assert!(took < BOUND, "{took:?}");
+}
+
+/// The rights that the manual names, with whatever stands for the namespace.
+fn rights_of_the_manual() -> Vec<String> {
+    let manual = include_str!("../../../../docs/OPERATIONS.md");
+    let row = manual.lines().find(|line| line.starts_with("| the user's rights |")).unwrap();
+    let rights = row.split('`').nth(1).unwrap().replace("\\|", "|").replace("{NAMESPACE}", "{magnetar}");
+    rights.split(' ').map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn rights_that_the_manual_names_are_enough() {
+    let Some(server) = Server::plain() else { return };
+    let rights = rights_of_the_manual();
+    let words: Vec<&str> =
+        ["ACL", "SETUSER", "app", "on", ">pw", "-@all"].into_iter().chain(rights.iter().map(String::as_str)).collect();
+    server.tell(&words);
+    let store = open(config(format!("redis://app:pw@127.0.0.1:{}", server.port()))).await.unwrap();
+    assert_eq!(store.probe().await.durability, magnetar_redis::RedisDurability::None, "it may ask for that");
+    store.save("c", token(1), Guard::default(), Some(BOUND)).await.unwrap();
+    store.save_resume_token("c", token(2)).await.unwrap();
+    assert_eq!(store.list(None, 10).await.unwrap().entries.len(), 1);
+    store.load("never").await.unwrap();
+    store.clear_resume_token("c").await.unwrap();
+    let lock = store.acquire("l", BOUND).await.unwrap();
+    assert!(store.acquire("l", BOUND).await.unwrap_err().is_conflict());
+    assert_eq!(store.holder("l").await.unwrap(), Some(lock.epoch()));
+    store.release(&store.renew(&lock, BOUND).await.unwrap()).await.unwrap();
+    store.health().await.unwrap();
+    // And no key of anybody else.
+    let other = open(config(format!("redis://app:pw@127.0.0.1:{}", server.port())).namespace("other")).await.unwrap();
+    assert!(matches!(other.save_resume_token("c", token(1)).await, Err(StateError::Denied { .. })));
+}
+
+#[tokio::test]
+async fn socket_of_the_machine_and_protocol_3_are_as_good() {
+    let Some(server) = Server::with(&["--save", "", "--unixsocket", "socket"]) else { return };
+    let socket = format!("unix://{}", server.folder().join("socket").display());
+    for url in [socket, format!("{}/?protocol=resp3", server.url())] {
+        let store = open(config(&*url)).await.unwrap();
+        assert_eq!(store.probe().await.durability, magnetar_redis::RedisDurability::None);
+        store.save_resume_token("c", token(1)).await.unwrap();
+        assert_eq!(store.load_resume_token("c").await.unwrap(), Some(token(1)));
+        assert_eq!(store.list(None, 10).await.unwrap().entries.len(), 1);
+        let lock = store.acquire("l", BOUND).await.unwrap();
+        assert_eq!(store.holder("l").await.unwrap(), Some(lock.epoch()));
+        store.release(&lock).await.unwrap();
+        assert_eq!(store.holder("l").await.unwrap(), None);
+    }
 }

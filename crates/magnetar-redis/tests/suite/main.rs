@@ -14,6 +14,7 @@ mod durability;
 mod faults;
 mod flaws;
 mod kill;
+mod leftovers;
 mod locks;
 mod secrets;
 mod sentinel;

@@ -9,7 +9,7 @@ use magnetar_redis::{
 
 use crate::{
     rig::{open, patient, timed, token},
-    server::sentinel::Watched,
+    server::sentinel::{Watched, sentinel},
 };
 
 fn config(watched: &Watched) -> RedisConfigBuilder {
@@ -55,4 +55,15 @@ async fn master_that_nobody_knows_is_unavailable_in_bounded_time() {
     let (opened, took) = timed(open(config(&watched))).await;
     assert!(matches!(opened, Err(StateError::Unavailable { .. })), "{opened:?}");
     assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test]
+async fn sentinel_that_is_silent_does_not_keep_a_store_from_the_others() {
+    let Some(watched) = Watched::new() else { return };
+    let silent = sentinel(watched.first.port());
+    silent.freeze();
+    let settings = RedisConfig::builder().sentinel(Watched::NAME, [silent.url(), watched.sentinel.url()]);
+    let store = open(patient(settings).connection_timeout(Duration::from_millis(300))).await.unwrap();
+    store.save_resume_token("c", token(1)).await.unwrap();
+    silent.thaw();
 }
