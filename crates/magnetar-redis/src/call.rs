@@ -8,7 +8,7 @@ use std::{
 
 use magnetar_resilience::{Backoff, Policy, Retry};
 use magnetar_state::StateError;
-use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value};
+use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 
 use crate::{
     class::{ByTrouble, Trouble},
@@ -17,6 +17,7 @@ use crate::{
     error::Scene,
     link,
     pool::Pool,
+    record,
     script::Script,
 };
 
@@ -34,7 +35,14 @@ pub(crate) struct Caller {
     pool: Pool,
     policy: Policy,
     pub(crate) scene: Scene,
+    replicas: Option<Replicas>,
     is_closed: AtomicBool,
+}
+
+/// The replicas that must have what a call changes, before that is acknowledged.
+struct Replicas {
+    count: u64,
+    wait: Cmd,
 }
 
 /// A run of a script.
@@ -42,6 +50,15 @@ pub(crate) struct Run<'a> {
     pub(crate) script: &'a Script,
     pub(crate) keys: Vec<String>,
     pub(crate) args: Vec<Vec<u8>>,
+}
+
+impl Replicas {
+    /// None where nobody is waited for. A replica has half of the time that an answer may take.
+    fn new(config: &RedisConfig) -> Option<Self> {
+        let mut wait = redis::cmd("WAIT");
+        wait.arg(config.replicas).arg(u64::try_from(config.response_timeout.as_millis() / 2).unwrap_or(u64::MAX).max(1));
+        (config.replicas > 0).then_some(Self { count: config.replicas, wait })
+    }
 }
 
 impl Caller {
@@ -59,25 +76,48 @@ impl Caller {
             pool: Pool::new(config.pool_size),
             policy,
             scene: Scene::new(&config.topology),
+            replicas: Replicas::new(config),
             is_closed: AtomicBool::new(false),
         })
     }
 
-    /// Runs a script; the server is told its text only where it does not know it.
-    pub(crate) async fn run(&self, run: &Run<'_>) -> Result<Value, StateError> {
-        let known = run.command("EVALSHA", &run.script.sha1);
+    /// Runs a script that changes nothing.
+    pub(crate) async fn read(&self, run: &Run<'_>) -> Result<Value, StateError> {
+        let known = run.known();
         self.attempts(|mut socket| {
             let known = &known;
             async move {
                 match socket.send(known).await {
-                    Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                        socket.send(&run.command("EVAL", &run.script.code)).await
-                    }
+                    Err(error) if is_unknown(&error) => socket.send(&run.told()).await,
                     answer => answer,
                 }
             }
         })
         .await
+    }
+
+    /// Runs a script that may change something, and waits for the replicas, where they are to have it.
+    ///
+    /// # Errors
+    /// `Unavailable` where they do not have it in time. The change itself has happened.
+    pub(crate) async fn change(&self, run: &Run<'_>) -> Result<Value, StateError> {
+        let Some(replicas) = &self.replicas else { return self.read(run).await };
+        let (known, wait) = (run.known(), &replicas.wait);
+        let (answer, count) = self
+            .attempts(|mut socket| {
+                let known = &known;
+                async move {
+                    match socket.send_and_wait(known, wait).await {
+                        Err(error) if is_unknown(&error) => socket.send_and_wait(&run.told(), wait).await,
+                        answer => answer,
+                    }
+                }
+            })
+            .await?;
+        if count < replicas.count && record::is_change(&answer) {
+            return Err(self.scene.unconfirmed(count, replicas.count));
+        }
+        Ok(answer)
     }
 
     /// Sends a command whose first argument is a key.
@@ -92,6 +132,11 @@ impl Caller {
             answer => answer.map(Some),
         };
         self.attempts(|mut socket| async move { told(socket.send_to_all(command).await) }).await
+    }
+
+    /// How many replicas are waited for.
+    pub(crate) fn replicas(&self) -> u64 {
+        self.replicas.as_ref().map_or(0, |replicas| replicas.count)
     }
 
     /// Whether there is one server, at a fixed place.
@@ -145,7 +190,22 @@ impl Caller {
     }
 }
 
+/// Whether the server does not know a script: it was never told, was restarted, or told to forget.
+fn is_unknown(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
 impl Run<'_> {
+    /// The run of a script that the server knows.
+    fn known(&self) -> Cmd {
+        self.command("EVALSHA", &self.script.sha1)
+    }
+
+    /// The same, with the script's text.
+    fn told(&self) -> Cmd {
+        self.command("EVAL", &self.script.code)
+    }
+
     fn command(&self, name: &str, script: &str) -> Cmd {
         let mut command = redis::cmd(name);
         command.arg(script).arg(self.keys.len()).arg(&self.keys).arg(&self.args);

@@ -35,6 +35,7 @@ pub struct RedisConfig {
     pub(crate) response_timeout: Duration,
     pub(crate) total_timeout: Duration,
     pub(crate) require: RedisDurability,
+    pub(crate) replicas: u64,
 }
 
 impl RedisConfig {
@@ -59,6 +60,7 @@ impl fmt::Debug for RedisConfig {
             .field("response_timeout", &self.response_timeout)
             .field("total_timeout", &self.total_timeout)
             .field("require", &self.require)
+            .field("replicas", &self.replicas)
             .finish()
     }
 }

@@ -161,6 +161,18 @@ impl Socket {
         }
     }
 
+    /// Sends a command and a wait for it, in one go over one connection: the server waits for what this connection has written. How the command
+    /// ended, and how the wait.
+    pub(crate) async fn send_and_wait(&mut self, command: &Cmd, wait: &Cmd) -> RedisResult<(Value, u64)> {
+        let mut both = redis::pipe();
+        both.add_command(command.clone()).add_command(wait.clone()).ignore_errors();
+        let (answer, count): (RedisResult<Value>, RedisResult<u64>) = match self {
+            Self::Server(connection) => both.query_async(connection).await?,
+            Self::Cluster(connection) => both.query_async(connection).await?,
+        };
+        Ok((answer?, count?))
+    }
+
     /// Sends a command without keys; in a Cluster to every master. An answer each, by its address.
     pub(crate) async fn send_to_all(&mut self, command: &Cmd) -> RedisResult<Vec<(String, Value)>> {
         match self {

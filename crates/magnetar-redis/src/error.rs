@@ -53,6 +53,14 @@ impl Scene {
         StateError::Backend { what: format!("{} gave an answer that makes no sense: {what}", self.place), source: None }
     }
 
+    /// A change that happened, and that too few replicas have.
+    pub(crate) fn unconfirmed(&self, have: u64, wanted: u64) -> StateError {
+        self.unavailable(
+            format!("{}: {have} of {wanted} replicas confirmed the change in time; it may not survive a failover", self.place),
+            None,
+        )
+    }
+
     fn failed(&self, error: &RedisError, attempts: usize) -> StateError {
         let place = self.place.clone();
         let said = Said(self.secrets.scrub(&error.to_string()));

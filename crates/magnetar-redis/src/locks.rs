@@ -30,7 +30,7 @@ impl RedisStore {
             keys: vec![self.keys.lock(name), self.keys.epoch(name)],
             args: vec![self.id().to_string().into_bytes(), milliseconds(ttl).to_string().into_bytes()],
         };
-        match self.answer(name, &self.caller.run(&run).await?)? {
+        match self.answer(name, &self.caller.change(&run).await?)? {
             Answer::Held { epoch, until } => self.counted_from(asked_at, Lock::new(name, epoch, until), ttl).await,
             Answer::Locked { until } => Err(StateError::Locked { name: name.to_owned(), until }),
             Answer::Lost => Err(self.nonsense("about a lock")),
@@ -46,7 +46,7 @@ impl RedisStore {
             keys: vec![self.keys.lock(lock.name())],
             args: vec![lock.epoch().to_string().into_bytes(), milliseconds(ttl).to_string().into_bytes()],
         };
-        match self.answer(lock.name(), &self.caller.run(&run).await?)? {
+        match self.answer(lock.name(), &self.caller.change(&run).await?)? {
             Answer::Held { epoch, until } => self.counted_from(asked_at, Lock::new(lock.name(), epoch, until), ttl).await,
             Answer::Locked { .. } | Answer::Lost => Err(lost(lock)),
         }
@@ -59,7 +59,7 @@ impl RedisStore {
             keys: vec![self.keys.lock(lock.name())],
             args: vec![lock.epoch().to_string().into_bytes()],
         };
-        self.caller.run(&run).await.map(drop)
+        self.caller.change(&run).await.map(drop)
     }
 
     pub(crate) async fn lock_holder(&self, name: &str) -> Result<Option<Epoch>> {

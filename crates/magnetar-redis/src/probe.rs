@@ -80,14 +80,14 @@ impl RedisProbe {
         let eviction = evictions.max_by_key(|policy| danger_of(policy)).cloned();
         let replicas = masters.iter().map(|master| master.replicas).min().unwrap_or(0);
         let mut probe = Self { durability, replicas, eviction, version: first.version, warnings: Vec::new() };
-        probe.judge(place, require)?;
+        probe.judge(place, require, caller.replicas())?;
         for warning in &probe.warnings {
             tracing::warn!(redis = %place, "{warning}");
         }
         Ok(probe)
     }
 
-    fn judge(&mut self, place: &str, require: RedisDurability) -> Result<()> {
+    fn judge(&mut self, place: &str, require: RedisDurability, replicas: u64) -> Result<()> {
         if let Some(policy) = self.eviction.as_deref().filter(|policy| danger_of(policy) == 2) {
             return Err(StateError::Denied {
                 what: format!(
@@ -98,6 +98,10 @@ impl RedisProbe {
         }
         if self.durability < require {
             let (required, found) = (require.to_string(), self.durability.to_string());
+            return Err(StateError::TooWeak { place: place.to_owned(), required, found });
+        }
+        if self.replicas < replicas {
+            let (required, found) = (format!("replicated to {replicas}"), format!("replicated to {}", self.replicas));
             return Err(StateError::TooWeak { place: place.to_owned(), required, found });
         }
         if self.durability == RedisDurability::Unknown {

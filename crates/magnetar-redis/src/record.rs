@@ -58,6 +58,14 @@ impl<'a> Words<'a> {
     }
 }
 
+/// Whether a script has changed something, or found that it had before: then it has written that once more, so that a wait for replicas is a
+/// wait for both.
+pub(crate) fn is_change(answer: &Value) -> bool {
+    Words::of(answer)
+        .and_then(|words| words.text(0))
+        .is_some_and(|word| matches!(word, "written" | "again" | "held" | "released"))
+}
+
 /// What the write script made of a write. None where the answer makes no sense.
 pub(crate) fn written(collection: &str, key: &str, epoch: Epoch, answer: &Value) -> Option<Result<Saved, StateError>> {
     let words = Words::of(answer)?;

@@ -116,7 +116,7 @@ impl RedisStore {
                 text(&ttl),
             ],
         };
-        let answer = self.caller.run(&run).await?;
+        let answer = self.caller.change(&run).await?;
         record::written(collection, &key, guard.epoch, &answer).unwrap_or_else(|| Err(self.nonsense("to a write")))
     }
 
@@ -128,7 +128,7 @@ impl RedisStore {
             keys: std::iter::once(self.keys.index()).chain(keys).collect(),
             args: collections.iter().map(|collection| collection.as_bytes().to_vec()).collect(),
         };
-        let answer = self.caller.run(&run).await?;
+        let answer = self.caller.read(&run).await?;
         self.understood(collections, &answer).ok_or_else(|| self.nonsense("to a read"))
     }
 

@@ -33,6 +33,7 @@ pub struct RedisConfigBuilder {
     response_timeout: Duration,
     total_timeout: Duration,
     require: RedisDurability,
+    replicas: u64,
 }
 
 impl RedisConfigBuilder {
@@ -50,6 +51,7 @@ impl RedisConfigBuilder {
             response_timeout: Duration::from_secs(5),
             total_timeout: Duration::from_secs(30),
             require: RedisDurability::Unknown,
+            replicas: 0,
         }
     }
 
@@ -148,6 +150,18 @@ impl RedisConfigBuilder {
         self
     }
 
+    /// How many replicas must have a change before it is acknowledged; none unless told otherwise. A server that has fewer is refused as
+    /// [`require`](Self::require) refuses.
+    ///
+    /// Replicas that do not confirm within half of the [`response_timeout`](Self::response_timeout) make a call `Unavailable` although its change has
+    /// happened: send it again with its write id, and it waits again. Meanwhile other calls on the same connection wait too. It makes it likely
+    /// and not certain that a change survives a failover: the sentinels may choose a replica that has not confirmed. Not with a
+    /// [`cluster`](Self::cluster).
+    pub fn replicas(mut self, count: u64) -> Self {
+        self.replicas = count;
+        self
+    }
+
     /// The settings.
     ///
     /// # Errors
@@ -173,6 +187,9 @@ impl RedisConfigBuilder {
                 return complain(&format!("{setting} must be longer than nothing"));
             }
         }
+        if self.replicas > 0 && matches!(topology, Topology::Cluster(_)) {
+            return complain("replicas cannot be waited for in a cluster");
+        }
         if !topology.is_tls() && self.trust.is_told() {
             return complain("there are certificates and no rediss:// in the url: nothing would be encrypted");
         }
@@ -187,6 +204,7 @@ impl RedisConfigBuilder {
             response_timeout: self.response_timeout,
             total_timeout: self.total_timeout,
             require: self.require,
+            replicas: self.replicas,
         })
     }
 
@@ -243,6 +261,7 @@ impl fmt::Debug for RedisConfigBuilder {
             .field("response_timeout", &self.response_timeout)
             .field("total_timeout", &self.total_timeout)
             .field("require", &self.require)
+            .field("replicas", &self.replicas)
             .finish_non_exhaustive()
     }
 }
@@ -287,6 +306,7 @@ mod tests {
         refused(RedisConfig::builder().cluster([URL]).sentinel("m", [URL]), "no sentinels");
         refused(RedisConfig::builder().sentinel("", [URL]), "name of a master");
         refused(RedisConfig::builder().sentinel("m", Vec::<String>::new()), "one sentinel");
+        refused(RedisConfig::builder().cluster([URL]).replicas(1), "replicas");
         refused(builder().root_certificates("pem"), "nothing would be encrypted");
     }
 

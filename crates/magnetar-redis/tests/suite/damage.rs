@@ -78,6 +78,9 @@ async fn what_is_gone_is_not_absent() {
     assert!(store.load("c").await.unwrap_err().is_corrupt(), "a record that was evicted");
     server.tell(&["DEL", &value("c")]);
     assert!(store.load("c").await.unwrap_err().is_corrupt(), "the index still knows");
+    save().await;
+    server.tell(&["DEL", &record("c"), "{magnetar}:index"]);
+    assert!(store.load("c").await.unwrap_err().is_corrupt(), "the value is still there");
     server.tell(&["FLUSHALL"]);
     assert_eq!(store.load("c").await.unwrap(), Loaded::Absent);
 }

@@ -2,11 +2,11 @@
 
 use magnetar_redis::{
     RedisDurability,
-    magnetar_state::{Durability, StateError, StateStore},
+    magnetar_state::{Durability, Expect, Guard, StateError, StateStore, WriteId},
 };
 
 use crate::{
-    rig::{config, open, store, token},
+    rig::{config, open, record, store, timed, token},
     server::Server,
 };
 
@@ -45,7 +45,10 @@ async fn server_that_is_made_weaker_is_refused_by_the_next_question_after_its_he
     let Some(server) = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]) else { return };
     let store = open(config(server.url()).require(RedisDurability::AofAlways)).await.unwrap();
     store.health().await.unwrap();
+    let anything = self::store(&server).await;
     server.tell(&["CONFIG", "SET", "appendfsync", "no"]);
+    anything.health().await.unwrap();
+    assert_eq!(anything.probe().await.durability, RedisDurability::AofNo);
     assert!(matches!(store.health().await, Err(StateError::TooWeak { .. })));
 }
 
@@ -88,4 +91,40 @@ async fn replicas_are_counted_and_refused() {
     assert_eq!(probe.version.as_deref(), Some(&*master.info("server", "redis_version")));
     let refused = open(config(replica.url())).await.unwrap_err();
     assert!(matches!(refused, StateError::ReadOnly { .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn save_that_replicas_are_to_have_waits_for_them() {
+    let (Some(master), Some(replica)) = (Server::plain(), Server::plain()) else { return };
+    let waiting = || config(master.url()).replicas(1).response_timeout(std::time::Duration::from_millis(600)).max_retries(0);
+    let refused = open(waiting()).await.unwrap_err();
+    assert!(matches!(refused, StateError::TooWeak { .. }) && refused.to_string().contains("replicated to 1"), "{refused:?}");
+    replica.tell(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
+    crate::server::until("the replica is there", || replica.says("replication", "master_link_status", "up"));
+
+    let store = open(waiting()).await.unwrap();
+    store.save_resume_token("c", token(1)).await.unwrap();
+    assert_eq!(replica.ask::<String>(&["HGET", &record("c"), "version"]), "1");
+    let lock = store.acquire("l", std::time::Duration::from_mins(1)).await.unwrap();
+    assert_eq!(replica.ask::<u64>(&["GET", "{magnetar}:epoch:l"]), 1);
+
+    replica.freeze();
+    let guard = Guard::default().write_id(WriteId::new(7));
+    // The second time there is nothing new to write, and it must not be taken for confirmed.
+    for _ in 0..2 {
+        let (saved, took) = timed(store.save("c", token(2), guard, None)).await;
+        let error = saved.unwrap_err();
+        assert!(matches!(error, StateError::Unavailable { .. }) && error.to_string().contains("0 of 1 replicas"), "{error:?}");
+        assert!(took < std::time::Duration::from_secs(2), "{took:?}");
+    }
+    assert!(matches!(store.renew(&lock, std::time::Duration::from_mins(1)).await, Err(StateError::Unavailable { .. })));
+    // What was refused changed nothing, and waits for nobody's word.
+    assert!(matches!(
+        store.save("c", token(3), Guard::default().expect(Expect::Absent), None).await,
+        Err(StateError::Conflict { .. })
+    ));
+    replica.thaw();
+    let saved = store.save("c", token(2), guard, None).await.unwrap();
+    assert_eq!((saved.version.get(), saved.already_applied), (2, true));
+    assert_eq!(replica.ask::<String>(&["HGET", &record("c"), "version"]), "2");
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use magnetar_redis::magnetar_state::{Guard, StateError, StateStore};
+use magnetar_redis::magnetar_state::{Guard, Loaded, StateError, StateStore};
 
 use crate::{
+    puppet::Puppet,
     rig::{config, open, store, timed, token, until},
     server::{self, Server},
 };
@@ -44,7 +45,7 @@ async fn server_that_comes_back_is_used_again() {
 async fn server_that_does_not_answer_is_unavailable_in_bounded_time_and_used_again_later() {
     let Some(server) = Server::plain() else { return };
     let settings =
-        config(server.url()).connection_timeout(Duration::from_millis(200)).response_timeout(Duration::from_millis(200));
+        config(server.url()).connection_timeout(Duration::from_millis(400)).response_timeout(Duration::from_millis(400));
     let store = open(settings.max_retries(1)).await.unwrap();
     store.save_resume_token("c", token(1)).await.unwrap();
     server.freeze();
@@ -53,6 +54,14 @@ async fn server_that_does_not_answer_is_unavailable_in_bounded_time_and_used_aga
     assert!(took < Duration::from_secs(2), "{took:?}");
     server.thaw();
     until("the server answers", async || store.load_resume_token("c").await.is_ok_and(|found| found == Some(token(1)))).await;
+}
+
+#[tokio::test]
+async fn connection_that_talks_nonsense_is_given_up() {
+    let puppet = Puppet::answering(&["nonsense", "*2\r\n$1\r\n1\r\n*1\r\n$6\r\nabsent"]).await;
+    let store = open(config(puppet.url()).max_retries(0)).await.unwrap();
+    assert!(matches!(store.load("c").await, Err(StateError::Unavailable { .. })));
+    assert_eq!(store.load("c").await.unwrap(), Loaded::Absent);
 }
 
 #[tokio::test]

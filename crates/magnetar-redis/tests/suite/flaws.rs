@@ -135,16 +135,18 @@ async fn retries_end_with_the_time_that_a_call_may_take() {
 async fn listing_with_a_bad_value_shows_the_others() {
     let Some(server) = Server::plain() else { return };
     let store = store(&server).await;
-    for name in ["a", "bad", "c"] {
+    for name in ["a", "bad", "c", "d", "e"] {
         store.save_resume_token(name, token(1)).await.unwrap();
     }
     server.tell(&["SETRANGE", "{magnetar}:value:bad", "9", "X"]);
     server.tell(&["DEL", &record("c")]);
     server.tell(&["LPUSH", &record("c"), "a list"]);
+    server.tell(&["DEL", "{magnetar}:value:d"]);
+    server.tell(&["LPUSH", "{magnetar}:value:d", "a list"]);
     server.tell(&["ZADD", "{magnetar}:index", "0", "never-saved"]);
     let page = store.list(None, 10).await.unwrap();
-    assert_eq!(page.entries.iter().map(|listed| &*listed.collection).collect::<Vec<_>>(), ["a"]);
-    assert_eq!(page.damaged.len(), 3, "{:?}", page.damaged);
+    assert_eq!(page.entries.iter().map(|listed| &*listed.collection).collect::<Vec<_>>(), ["a", "e"]);
+    assert_eq!(page.damaged.len(), 4, "{:?}", page.damaged);
     assert!(page.damaged.iter().all(StateError::is_corrupt));
 }
 

@@ -132,7 +132,7 @@ async fn listing_never_asks_for_all_keys() {
         store.save_resume_token(&format!("c{n:02}"), token(n)).await.unwrap();
     }
     let (mut names, mut after) = (Vec::new(), None);
-    loop {
+    for _ in 0..4 {
         let page = store.list(after.as_deref(), 17).await.unwrap();
         assert!(page.entries.len() <= 17);
         names.extend(page.entries.into_iter().map(|listed| listed.collection));
@@ -141,6 +141,7 @@ async fn listing_never_asks_for_all_keys() {
             break;
         }
     }
+    assert_eq!(after, None, "three pages are enough");
     assert_eq!(names, (0..40).map(|n| format!("c{n:02}")).collect::<Vec<_>>());
     let stats: String = server.ask(&["INFO", "commandstats"]);
     assert!(
