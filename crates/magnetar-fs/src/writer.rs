@@ -60,15 +60,27 @@ impl Writer {
     /// # Errors
     /// `AlreadyLocked` while another writer lives, in this process or another; what the system says.
     pub fn lock(folder: Arc<dyn Folder>) -> Result<Self> {
+        let writer = Self::lock_bare(folder)?;
+        let folder = &writer.folder;
+        // The last writer may have died between a rename and the flush of it, and readers may have seen the file since.
+        folder.sync().map_err(|error| Error::system("flush", folder.path(), error))?;
+        remove_half_done(&**folder)?;
+        Ok(writer)
+    }
+
+    /// Takes the folder and does nothing else, for those who take it for each write: what is seen may still be lost in a power cut until
+    /// it is written anew or [`Writer::flush`] succeeds, and what writers that died have left half done stays until somebody calls
+    /// [`Writer::lock`].
+    ///
+    /// # Errors
+    /// `AlreadyLocked` while another writer lives, in this process or another; what the system says.
+    pub fn lock_bare(folder: Arc<dyn Folder>) -> Result<Self> {
         let path = folder.path();
         let lock = folder.try_lock(LOCK_FILE).map_err(|error| Error::system("lock", &path.join(LOCK_FILE), error))?;
         let lock = lock.ok_or_else(|| {
             let why = "another writer has it; end that one, or use another folder";
             Error::new("lock", path, ErrorKind::AlreadyLocked, why)
         })?;
-        // The last writer may have died between a rename and the flush of it, and readers may have seen the file since.
-        folder.sync().map_err(|error| Error::system("flush", path, error))?;
-        remove_half_done(&*folder)?;
         let id = RandomState::new().hash_one(());
         Ok(Self { id, files: 0, reads_back: true, is_poisoned: false, _lock: lock, folder })
     }

@@ -167,6 +167,19 @@ fn what_a_dead_writer_left_is_removed_and_nothing_else() {
 }
 
 #[test]
+fn bare_lock_keeps_others_out_and_touches_nothing() {
+    let place = Place::new();
+    drop(place.open());
+    let left = format!(".magnetar-new-{}", "0".repeat(32));
+    fs::write(place.path().join(&left), "x").unwrap();
+    let mut bare = Writer::lock_bare(place.open()).unwrap();
+    assert_eq!(Writer::lock(place.open()).unwrap_err().kind(), ErrorKind::AlreadyLocked);
+    assert_eq!(Writer::lock_bare(place.open()).unwrap_err().kind(), ErrorKind::AlreadyLocked);
+    write(&mut bare, "token", "1").unwrap();
+    assert_eq!(names(&place.path()), [LOCK_FILE, &left, "token"]);
+}
+
+#[test]
 fn folder_that_was_moved_stays_the_same_folder() {
     let place = Place::new();
     let mut writer = Writer::lock(place.open()).unwrap();

@@ -203,13 +203,18 @@ impl Files {
 
     fn change(&self, collection: &str, decide: impl FnOnce(Option<&Slot>) -> Result<Verdict>) -> Result<Saved> {
         let mut turn = self.turn()?;
-        match decide(self.slot(collection)?.as_ref())? {
-            Verdict::Nothing(saved) => Ok(saved),
-            Verdict::Write(slot, saved) => {
-                turn.replace(&token_file(collection)?, &format::encode_slot(collection, &slot)?)?;
-                Ok(saved)
-            }
+        let before = self.slot(collection)?;
+        let (after, saved) = match decide(before.as_ref())? {
+            Verdict::Write(slot, saved) => (Some(slot), saved),
+            Verdict::Nothing(saved) => (before, saved),
+        };
+        // What changes nothing is an acknowledgement too. Whoever wrote what stands there may have died before the flush, or seen it fail, and
+        // then a flush that succeeds proves nothing: it is written once more.
+        match after {
+            Some(slot) => turn.replace(&token_file(collection)?, &format::encode_slot(collection, &slot)?)?,
+            None => turn.flush()?,
         }
+        Ok(saved)
     }
 
     /// Puts what is decided in the place of a lock, and tells what stands there then.
@@ -217,21 +222,20 @@ impl Files {
         check::lock(name)?;
         let mut turn = self.turn()?;
         let before = self.lock_slot(name)?;
-        let Some(after) = decide(before)? else { return Ok(before) };
+        let after = decide(before)?.unwrap_or(before);
+        if after == LockSlot::default() {
+            return Ok(after);
+        }
+        // Also where nothing changes, as for tokens.
         turn.replace(&lock_file(name)?, &format::encode_lock(name, &after)?)?;
         Ok(after)
     }
 
     fn slot(&self, collection: &str) -> Result<Option<Slot>> {
-        let file = token_file(collection)?;
-        let Some((found, slot)) = self.read_token(&file)? else { return Ok(None) };
-        if found != collection {
-            return Err(self.corrupt(&file, "it is the file of another collection"));
-        }
-        Ok(Some(slot))
+        Ok(self.read_token(&token_file(collection)?)?.map(|(_, slot)| slot))
     }
 
-    /// What is in a file, which has the name that belongs to what it says.
+    /// What is in a file, which has the name that belongs to what it says: no two collections have one name.
     fn read_token(&self, file: &str) -> Result<Option<(String, Slot)>> {
         let Some(bytes) = self.read(file)? else { return Ok(None) };
         let (collection, slot) = format::decode_slot(&self.place(file), &bytes)?;

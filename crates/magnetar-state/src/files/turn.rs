@@ -32,7 +32,7 @@ impl Files {
         let mut waited = Duration::ZERO;
         let mut pause = PAUSE_FIRST;
         loop {
-            match Writer::lock(Arc::clone(&self.folder)) {
+            match Writer::lock_bare(Arc::clone(&self.folder)) {
                 Ok(writer) => return Ok(Turn { gate, writer }),
                 Err(error) if error.kind() == ErrorKind::AlreadyLocked && waited < PATIENCE => {
                     sleep(pause);
@@ -50,6 +50,12 @@ impl Turn<'_> {
     pub(super) fn replace(&mut self, file: &str, bytes: &[u8]) -> Result<()> {
         let written = self.writer.replace(file, &mut |target| target.write_all(bytes));
         self.settled(written.map(drop))
+    }
+
+    /// Makes what is seen in the folder survive a power cut.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        let flushed = self.writer.flush();
+        self.settled(flushed)
     }
 
     /// Gives a file a name that nobody has; false where somebody has.

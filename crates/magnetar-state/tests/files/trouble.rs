@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use magnetar_state::{Files, Guard, Loaded, Saved, StateError, Version};
+use magnetar_state::{Epoch, Files, Guard, Loaded, Lock, Result, Saved, StateError, Timestamp, Version, WriteId};
 use magnetar_testkit::{
     SimFolder,
     folder::{Fault, Faults},
@@ -108,4 +108,49 @@ fn fails_at(faults: Faults) {
             }
         }
     }
+}
+
+/// The last flush of a write fails, so that nobody knows whether it survives. What says so the second time must make it survive, although the
+/// system takes what it could not flush for flushed.
+fn survives_once_it_is_acknowledged(write: fn(&Files) -> Result<()>, is_done: fn(&Files) -> bool) {
+    let (folder, files) = given();
+    files.acquire("work", Duration::MAX).unwrap();
+    let copy = folder.now().kept();
+    let rehearsal = open_in(&copy);
+    copy.set_faults(Faults::default());
+    write(&rehearsal).unwrap();
+    folder.set_faults(Faults::once(copy.ops() - 1, Fault::Device));
+    assert!(matches!(write(&files), Err(StateError::Poisoned { .. })));
+    folder.set_faults(Faults::default());
+    let next = open_in(&folder);
+    assert!(is_done(&next), "it is seen, and may be lost");
+    write(&next).unwrap();
+    drop(next);
+    // A power cut that leaves nothing of what was not flushed.
+    let left = folder.now().image(&mut |_| 0);
+    assert!(is_done(&open_in(&left)), "it was acknowledged");
+}
+
+#[test]
+fn save_that_is_sent_again_survives() {
+    survives_once_it_is_acknowledged(
+        |files| files.save("orders", token(2), Guard::default().write_id(WriteId::new(7)), None).map(drop),
+        |files| number(files) == 2,
+    );
+}
+
+#[test]
+fn clear_that_is_sent_again_survives() {
+    survives_once_it_is_acknowledged(
+        |files| files.clear("orders", Guard::default()).map(drop),
+        |files| files.load("orders").unwrap() == Loaded::Absent,
+    );
+}
+
+#[test]
+fn release_that_is_sent_again_survives() {
+    survives_once_it_is_acknowledged(
+        |files| files.release(&Lock::new("work", Epoch::new(1), Timestamp::default())),
+        |files| files.holder("work").unwrap().is_none(),
+    );
 }

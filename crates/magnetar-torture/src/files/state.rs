@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Result, ensure};
-use magnetar_state::{Document, Epoch, FileOptions, Files, Guard, Loaded, Lock, StateError, Timestamp, doc};
+use magnetar_state::{Document, Epoch, FileOptions, Files, Guard, Loaded, Lock, StateError, Timestamp, WriteId, doc};
 use magnetar_testkit::{ManualClock, SimFolder};
 
 use super::Subject;
@@ -37,6 +37,8 @@ pub struct LockSight {
 const COLLECTION: &str = "shop.orders";
 const LOCK: &str = "work";
 const SAVE: usize = 0;
+/// And [`Subject::OPS`] is one more: the last write is sent again, as by one who has lost its reply. That acknowledges it.
+const CLEAR: usize = 1;
 /// Bytes of padding: a file in one sector more, or less.
 const PADDING_BYTES: u64 = 500;
 
@@ -45,7 +47,7 @@ impl Subject for StateFiles {
     type Handle = Files;
 
     const RIG: &'static str = "files-state";
-    const OPS: usize = 2;
+    const OPS: usize = 3;
 
     fn open(&self, folder: &SimFolder) -> Result<Files> {
         open(folder)
@@ -54,10 +56,10 @@ impl Subject for StateFiles {
     fn act(&self, files: &Files, op: usize, number: u64) -> Result<()> {
         // Each writer is later than the one before, so that an epoch that sank would be seen.
         let guard = Guard::epoch(Epoch::new(number));
-        if op == SAVE {
-            files.save(COLLECTION, token(number)?, guard, None)?;
-        } else {
-            files.clear(COLLECTION, guard)?;
+        match op {
+            SAVE => files.save(COLLECTION, token(number)?, guard.write_id(WriteId::new(number.into())), None).map(drop)?,
+            CLEAR => files.clear(COLLECTION, guard.write_id(WriteId::new(number.into()))).map(drop)?,
+            _ => repeat(files)?,
         }
         Ok(())
     }
@@ -67,19 +69,18 @@ impl Subject for StateFiles {
     }
 
     fn after(&self, before: &TokenSight, op: usize, number: u64) -> TokenSight {
-        TokenSight { token: (op == SAVE).then_some(number), version: before.version + 1, epoch: number }
+        match op {
+            SAVE => TokenSight { token: Some(number), version: before.version + 1, epoch: number },
+            CLEAR => TokenSight { token: None, version: before.version + 1, epoch: number },
+            _ => *before,
+        }
     }
 
     fn look(&self, folder: &SimFolder) -> Result<TokenSight> {
         let files = open(folder)?;
         let damaged = files.list(None, 10)?.damaged;
         ensure!(damaged.is_empty(), "there are damaged files: {damaged:?}");
-        match files.load(COLLECTION)? {
-            Loaded::Found(entry) => {
-                Ok(TokenSight { token: Some(number_of(&entry.token)?), version: entry.version.get(), epoch: entry.epoch.get() })
-            }
-            _ => cleared(&files),
-        }
+        see(&files)
     }
 }
 
@@ -121,6 +122,18 @@ impl Subject for LockFiles {
     }
 }
 
+/// Sends the last write again, whatever it was.
+fn repeat(files: &Files) -> Result<()> {
+    let sight = see(files)?;
+    let guard = Guard::epoch(Epoch::new(sight.epoch)).write_id(WriteId::new(sight.epoch.into()));
+    let saved = match sight.token {
+        Some(number) => files.save(COLLECTION, token(number)?, guard, None)?,
+        None => files.clear(COLLECTION, guard)?,
+    };
+    ensure!(saved.version.get() == sight.version, "sent again, it has made a version: {saved:?} after {sight:?}");
+    Ok(())
+}
+
 fn open(folder: &SimFolder) -> Result<Files> {
     let options = FileOptions::new("simulated").clock(Arc::new(ManualClock::default()));
     Ok(options.open_in(Arc::new(folder.clone()))?)
@@ -129,6 +142,15 @@ fn open(folder: &SimFolder) -> Result<Files> {
 fn token(number: u64) -> Result<Document> {
     let padding = "x".repeat(usize::try_from(number % 3 * PADDING_BYTES)?);
     Ok(doc! { "number": i64::try_from(number)?, "padding": padding })
+}
+
+fn see(files: &Files) -> Result<TokenSight> {
+    match files.load(COLLECTION)? {
+        Loaded::Found(entry) => {
+            Ok(TokenSight { token: Some(number_of(&entry.token)?), version: entry.version.get(), epoch: entry.epoch.get() })
+        }
+        _ => cleared(files),
+    }
 }
 
 /// The number of a token, which must be the whole token that was saved under it.
