@@ -99,8 +99,8 @@ pub enum CheckpointError {
         /// Its sequence.
         sequence: u64,
     },
-    /// The thread that saves at intervals could not be started.
-    #[error("start the thread that saves checkpoints")]
+    /// The thread that saves at intervals could not be started, or has panicked.
+    #[error("use the thread that saves checkpoints")]
     Thread(#[source] std::io::Error),
     /// The store of jobs that is saved or restored has failed.
     #[error("{doing} the store of jobs")]

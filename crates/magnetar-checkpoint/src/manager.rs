@@ -125,10 +125,16 @@ impl CheckpointManager {
             if survey.is_fresh() {
                 return Ok(Recovery::Fresh);
             }
-            if let Some(recovery) = self.newest(&survey)? {
-                return Ok(recovery);
+            let found = self.newest(&survey);
+            let is_whole = matches!(&found, Ok(Some(Recovery::Recovered(recovered))) if !recovered.is_fallback());
+            // What is missing may have been cleared, or replaced by newer ones, between two looks.
+            let is_current = is_whole || self.survey()?.head == survey.head;
+            match found {
+                Ok(Some(recovery)) if is_current => return Ok(recovery),
+                Err(error) if is_current || !matches!(error, CheckpointError::AllCorrupt { .. }) => return Err(error),
+                // Or a file went away while others were read.
+                _ => {}
             }
-            // Another manager has taken a file away meanwhile, after it had saved a newer one.
         }
         let error = std::io::Error::other("files go away as fast as they are looked at");
         Err(magnetar_fs::Error::system("read", self.folder.path(), error).into())
@@ -180,7 +186,7 @@ impl CheckpointManager {
     /// Removes every checkpoint, pinned and damaged ones too. Sequences go on. A crash in the middle leaves all or none of them.
     ///
     /// # Errors
-    /// `AlreadyLocked`; `Folder`, after which what is still there counts as removed if anything does.
+    /// `AlreadyLocked`; `Folder`, after which everything counts as removed, whatever files are left, or nothing does.
     pub fn clear(&self) -> Result<()> {
         self.change(Holder::clear)
     }

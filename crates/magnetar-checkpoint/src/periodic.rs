@@ -26,9 +26,9 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Looks at the store at this interval, and saves it where anything has changed.
-    pub const fn every(interval: Duration) -> Self {
-        Self { interval, min_changes: 1, max_age: None }
+    /// Looks at the store at this interval, at least a millisecond, and saves it where anything has changed.
+    pub fn every(interval: Duration) -> Self {
+        Self { interval: interval.max(Duration::from_millis(1)), min_changes: 1, max_age: None }
     }
 
     /// Saves only where at least so many chunks, records and jobs have changed since the last save; 1 unless told, and 0 counts as 1.

@@ -28,6 +28,18 @@ pub(super) struct Desk {
 struct Asked {
     looks: Vec<mpsc::Sender<Result<Tick>>>,
     end: Option<mpsc::Sender<Result<Tick>>>,
+    /// Nobody will answer any more.
+    is_over: bool,
+}
+
+/// Says so when the thread ends, also by a panic.
+struct Over(Arc<Desk>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        // Whoever waits learns it from the sender that goes away.
+        *self.0.asked() = Asked { is_over: true, ..Asked::default() };
+    }
 }
 
 /// Why the thread looks at the store.
@@ -52,9 +64,15 @@ impl Desk {
 
     fn wait(&self, ask: impl FnOnce(&mut Asked, mpsc::Sender<Result<Tick>>)) -> Result<Tick> {
         let (answer, answered) = mpsc::channel();
-        ask(&mut self.asked(), answer);
+        let mut asked = self.asked();
+        if asked.is_over {
+            drop(answer);
+        } else {
+            ask(&mut asked, answer);
+        }
+        drop(asked);
         self.is_asked.notify_one();
-        answered.recv().unwrap_or_else(|_| Err(CheckpointError::Thread(std::io::Error::other("it has ended"))))
+        answered.recv().unwrap_or_else(|_| Err(CheckpointError::Thread(std::io::Error::other("it has panicked"))))
     }
 
     /// Waits until somebody asks or the interval is over.
@@ -106,6 +124,7 @@ impl Work {
     }
 
     pub(super) fn run(mut self) {
+        let _over = Over(Arc::clone(&self.desk));
         loop {
             match self.desk.next(self.schedule.interval) {
                 Call::Interval => drop(self.look(self.schedule.min_changes)),

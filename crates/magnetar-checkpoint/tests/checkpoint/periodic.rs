@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use futures_lite::future::block_on;
 use magnetar_checkpoint::{CheckpointError, CheckpointManager, Options, Schedule, Tick};
-use magnetar_core::{JobStatus, Timestamp};
+use magnetar_core::{Answer, Capabilities, Durability, Group, JobStatus, JobStore, Query, Rejection, Reply, Sharing, Timestamp};
 use magnetar_testkit::folder::{Fault, Faults, SimFolder};
 
 use crate::{
@@ -137,4 +138,40 @@ fn store_that_was_closed_first_is_told_at_the_end() {
     let periodic = manager.spawn_periodic(Arc::clone(&store), NEVER).unwrap();
     block_on(store.close()).unwrap();
     assert!(matches!(periodic.stop(), Err(CheckpointError::Store { .. })));
+}
+
+/// A store that nobody should use.
+struct Panics;
+
+#[async_trait]
+impl JobStore for Panics {
+    async fn submit(&self, _groups: Vec<Group>) -> magnetar_core::Result<Vec<Result<Vec<Reply>, Rejection>>> {
+        panic!("asked to write")
+    }
+
+    async fn read(&self, _query: Query) -> magnetar_core::Result<Answer> {
+        panic!("asked to read")
+    }
+
+    async fn watch(&self, seen: u64) -> magnetar_core::Result<u64> {
+        Ok(seen)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new("panics", Durability::Volatile, Sharing::OneHandle)
+    }
+
+    async fn close(&self) -> magnetar_core::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn thread_that_panicked_leaves_nobody_waiting() {
+    let place = Place::new();
+    let manager = Arc::new(place.manager(3));
+    let periodic = manager.spawn_periodic(Arc::new(Panics), NEVER).unwrap();
+    assert!(matches!(periodic.tick(), Err(CheckpointError::Thread(_))));
+    assert!(matches!(periodic.tick(), Err(CheckpointError::Thread(_))));
+    assert!(matches!(periodic.stop(), Err(CheckpointError::Thread(_))));
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use magnetar_checkpoint::{CheckpointError, CheckpointManager, Options};
+use magnetar_checkpoint::{CheckpointError, CheckpointManager, Options, Recovery};
 use magnetar_fs::ErrorKind;
 use magnetar_testkit::folder::{Fault, Faults, SimFolder, every_choice};
 
@@ -75,6 +75,26 @@ fn file_that_goes_away_between_two_looks_is_no_damage() {
             assert!(found.skipped.is_empty() && found.missing.is_none(), "{found:?}");
             assert!(number(&found.checkpoint) >= last);
             last = number(&found.checkpoint);
+        }
+    });
+}
+
+#[test]
+fn folder_that_is_cleared_between_two_looks_is_fresh_and_not_damaged() {
+    let folder = filled();
+    let (reader, writer) = (on(&folder), on(&folder));
+    std::thread::scope(|scope| {
+        let clearing = scope.spawn(|| {
+            for number in 4..=200 {
+                save(&writer, number..=number);
+                writer.clear().unwrap();
+            }
+        });
+        while !clearing.is_finished() {
+            match reader.recover().unwrap() {
+                Recovery::Recovered(found) => assert!(!found.is_fallback(), "{found:?}"),
+                found => assert_eq!(found, Recovery::Fresh),
+            }
         }
     });
 }
