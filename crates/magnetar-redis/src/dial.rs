@@ -115,8 +115,7 @@ impl Target {
             Topology::Sentinel { sentinels, master, server, tls } => {
                 let (watchers, master, server) = (sentinels.clone(), master.clone(), server.clone());
                 let sentinels = Sentinels { watchers, master, server, is_tls: *tls, certificates, asked: AtomicUsize::new(0) };
-                // Settings that cannot be meant are told now and not at the first question.
-                sentinels.client()?;
+                sentinels.check()?;
                 Self::Sentinel(Box::new(sentinels))
             }
         })

@@ -55,6 +55,5 @@ pub(crate) fn is_spent(error: &RedisError, may_move: bool) -> bool {
         error.kind(),
         ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading)
     );
-    let broken = matches!(error.kind(), ErrorKind::Parse | ErrorKind::ClusterConnectionNotFound);
-    broken || error.is_io_error() || (may_move && moved)
+    error.is_io_error() || (may_move && moved)
 }

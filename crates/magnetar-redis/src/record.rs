@@ -58,8 +58,8 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Whether a script has changed something, or found that it had before: then it has written that once more, so that a wait for replicas is a
-/// wait for both.
+/// Whether a script has changed something, now or when it was sent before. A wait after it is a wait for everything that the server had written by
+/// then, so for both.
 pub(crate) fn is_change(answer: &Value) -> bool {
     Words::of(answer)
         .and_then(|words| words.text(0))

@@ -21,9 +21,17 @@ pub(super) struct Sentinels {
 }
 
 impl Sentinels {
+    /// Whoever asks them, another one first each time: they are asked in order, and one that is silent would use up the time of every dial.
     pub(super) fn client(&self) -> RedisResult<SentinelClient> {
-        // Each time another one first: they are asked in order, and one that is silent would use up the time of every dial.
-        let first = self.asked.fetch_add(1, Ordering::Relaxed) % self.watchers.len().max(1);
+        self.client_from(self.asked.fetch_add(1, Ordering::Relaxed) % self.watchers.len().max(1))
+    }
+
+    /// Settings that cannot be meant are told here and not at the first question.
+    pub(super) fn check(&self) -> RedisResult<()> {
+        self.client_from(0).map(drop)
+    }
+
+    fn client_from(&self, first: usize) -> RedisResult<SentinelClient> {
         let (late, early) = self.watchers.split_at(first);
         let addresses = early.iter().chain(late).map(|sentinel| sentinel.addr().clone());
         let builder = SentinelClientBuilder::new(addresses, &self.master, SentinelServerType::Master)?;

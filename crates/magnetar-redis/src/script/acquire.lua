@@ -9,12 +9,7 @@ if held then
     if not who or left < 0 then
         return {'corrupt', 'it is no lock of ours'}
     end
-    if who == ARGV[1] then
-        -- Once more as it is, so that whoever waits for replicas now waits for the first time too.
-        redis.call('PEXPIRE', KEYS[1], left)
-        return {'held', epoch, digits(now + left)}
-    end
-    return {'locked', epoch, digits(now + left)}
+    return {who == ARGV[1] and 'held' or 'locked', epoch, digits(now + left)}
 end
 redis.call('INCR', KEYS[2])
 -- Read back as text: a number of Lua would lose the last digits of a large one.

@@ -12,8 +12,6 @@ if old then
         return {'fenced', old.epoch}
     end
     if epoch == old.epoch and write == old.write then
-        -- Written once more as it is, so that whoever waits for replicas now waits for the first time too.
-        redis.call('HSET', KEYS[1], 'write', write)
         return {'again', old.version}
     end
     if old.state == 'token' then

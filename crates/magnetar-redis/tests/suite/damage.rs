@@ -97,14 +97,20 @@ async fn key_of_another_kind_is_corrupt() {
     server.tell(&["DEL", &value("c")]);
     server.tell(&["LPUSH", &value("c"), "a list"]);
     assert!(store.load("c").await.unwrap_err().is_corrupt());
+    server.tell(&["HSET", &record("d"), "of", "somebody else"]);
+    assert!(store.load("d").await.unwrap_err().is_corrupt());
+    assert!(store.save_resume_token("d", token(1)).await.unwrap_err().is_corrupt());
     server.tell(&["DEL", "{magnetar}:index"]);
     server.tell(&["SET", "{magnetar}:index", "a string"]);
     assert!(store.save_resume_token("c", token(1)).await.unwrap_err().is_corrupt());
     assert!(store.list(None, 1).await.unwrap_err().is_corrupt());
     server.tell(&["LPUSH", "{magnetar}:lock:l", "a list"]);
     assert!(store.acquire("l", std::time::Duration::from_secs(1)).await.unwrap_err().is_corrupt());
-    server.tell(&["SET", "{magnetar}:lock:k", "somebody"]);
-    assert!(store.acquire("k", std::time::Duration::from_secs(1)).await.unwrap_err().is_corrupt());
+    for held in ["somebody", "0123456789abcdef:1"] {
+        // The second would be held for ever.
+        server.tell(&["SET", "{magnetar}:lock:k", held]);
+        assert!(store.acquire("k", std::time::Duration::from_secs(1)).await.unwrap_err().is_corrupt(), "{held}");
+    }
 }
 
 #[tokio::test]
