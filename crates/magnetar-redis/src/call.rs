@@ -56,7 +56,8 @@ impl Replicas {
     /// None where nobody is waited for. A replica has half of the time that an answer may take.
     fn new(config: &RedisConfig) -> Option<Self> {
         let mut wait = redis::cmd("WAIT");
-        wait.arg(config.replicas).arg(u64::try_from(config.response_timeout.as_millis() / 2).unwrap_or(u64::MAX).max(1));
+        // 0 would be for ever, and what a server cannot count is refused.
+        wait.arg(config.replicas).arg((config.response_timeout.as_millis() / 2).clamp(1, i32::MAX as u128));
         (config.replicas > 0).then_some(Self { count: config.replicas, wait })
     }
 }
@@ -67,7 +68,7 @@ impl Caller {
         let policy = Policy::builder()
             .retry(retry)
             // What takes long is noticed below this, where the connection can be given up.
-            .attempt_timeout((config.connection_timeout + config.response_timeout).saturating_mul(2))
+            .attempt_timeout(config.connection_timeout.saturating_add(config.response_timeout).saturating_mul(2))
             .total_timeout(config.total_timeout)
             .build()
             .map_err(|error| StateError::invalid(error.to_string()))?;
@@ -210,5 +211,21 @@ impl Run<'_> {
         let mut command = redis::cmd(name);
         command.arg(script).arg(self.keys.len()).arg(&self.keys).arg(&self.args);
         command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn longest_times_are_no_overflow() {
+        let builder = RedisConfig::builder().url("redis://host").replicas(1);
+        let longest = builder.connection_timeout(Duration::MAX).response_timeout(Duration::MAX).total_timeout(Duration::MAX);
+        let config = longest.build().unwrap();
+        Caller::new(&config).unwrap();
+        let wait = Replicas::new(&config).unwrap().wait;
+        assert_eq!(wait.args_iter().count(), 3);
+        assert!(wait.get_packed_command().ends_with(b"\r\n2147483647\r\n"));
     }
 }
