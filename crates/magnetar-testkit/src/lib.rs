@@ -10,7 +10,8 @@
 //! }
 //! ```
 //!
-//! Each law is a test of its own, named after the promise it holds.
+//! Each law is a test of its own, named after the promise it holds. The module `state`, a feature, has those of stores of resume
+//! tokens.
 //!
 //! [`folder`] is another thing: a folder that tests of files put in the place of one of the system.
 

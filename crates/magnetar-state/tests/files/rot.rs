@@ -1,6 +1,7 @@
 //! Damaged files: an error, and never another token.
 
 use std::{
+    error::Error,
     fs::{self, File},
     time::Duration,
 };
@@ -161,4 +162,30 @@ fn older_token_is_never_shown_instead() {
     assert!(files.load("orders").unwrap_err().is_corrupt());
     drop(files);
     assert!(place.open().load("orders").unwrap_err().is_corrupt());
+}
+
+#[test]
+fn no_error_shows_what_is_in_a_token() {
+    const CANARY: &str = "canary-5eed";
+    let folder = SimFolder::new();
+    let files = open_in(&folder);
+    files.save("orders", magnetar_state::doc! { "_data": CANARY, "in": [CANARY] }, Guard::default(), None).unwrap();
+    let whole = folder.bytes_of(TOKEN).unwrap();
+    assert!(String::from_utf8_lossy(&whole).contains(CANARY));
+    let mut errors = vec![files.save("orders", token(1), Guard::default().expect(Expect::Absent), None).unwrap_err()];
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        folder.put(TOKEN, bytes);
+        errors.extend(files.load("orders").err());
+    }
+    assert!(errors.len() > whole.len() / 2);
+    for error in errors {
+        let mut cause: Option<&dyn Error> = Some(&error);
+        while let Some(next) = cause {
+            let shown = format!("{next} {next:?}");
+            assert!(!shown.contains("canary"), "{shown}");
+            cause = next.source();
+        }
+    }
 }
