@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::recovery::Skipped;
 
 /// The result of a call.
-pub type Result<T, E = CheckpointError> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = CheckpointError> = std::result::Result<T, E>;
 
 /// A failure, with the folder or file and the way out.
 #[derive(Debug, thiserror::Error)]

@@ -36,7 +36,7 @@ mod survey;
 pub use self::{
     checkpoint::Checkpoint,
     clock::SystemClock,
-    error::{CheckpointError, Result},
+    error::CheckpointError,
     jobs::RestoredJobs,
     manager::CheckpointManager,
     options::Options,

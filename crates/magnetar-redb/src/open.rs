@@ -9,7 +9,7 @@ use std::{
 
 use magnetar_core::{Error, ErrorKind, Result};
 use magnetar_embedded::files::{FileId, Identity, Place, refuse, system_error};
-use redb::{Builder, Database, StorageBackend};
+use redb::{Builder, Database, StorageBackend, backends::FileBackend};
 
 use crate::{
     error::error,
@@ -39,7 +39,9 @@ pub(crate) fn existing(path: &Path) -> Result<(Database, Identity)> {
     let opened = FileId::of(&file.metadata().map_err(failed)?);
     check_magic(&mut file, path)?;
     let name = path.display();
-    let database = guarded("open", &name, || builder().create_file(file).map_err(|cause| error("open", &name, cause)))?;
+    let database = guarded("open", &name, || {
+        FileBackend::new(file).and_then(|file| builder().create_with_backend(file)).map_err(|cause| error("open", &name, cause))
+    })?;
     let database = checked(database, &name, |database| schema::bring_up(database, &name))?;
     Ok((database, Identity::new(path, opened)))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use magnetar_resilience::Clock;
-use magnetar_state::{Epoch, Lock, Result, StateError, Timestamp, check};
+use magnetar_state::{Epoch, Lock, StateError, StateResult as Result, Timestamp, check};
 use redis::Value;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt};
 
-use magnetar_state::{Durability, Result, StateError};
+use magnetar_state::{Durability, StateError, StateResult as Result};
 use redis::Value;
 
 use crate::call::Caller;

@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use magnetar_resilience::{Random, TokioClock};
 use magnetar_state::{
-    Document, Epoch, Expect, Guard, Listed, Loaded, Lock, Page, Result, Saved, Sharing, StateCapabilities, StateError,
-    StateStore, Timestamp, WriteId, check, simple,
+    Document, Epoch, Expect, Guard, Listed, Loaded, Lock, Page, Saved, Sharing, StateCapabilities, StateError,
+    StateResult as Result, StateStore, Timestamp, WriteId, check, simple,
 };
 use redis::Value;
 use tokio::sync::RwLock;

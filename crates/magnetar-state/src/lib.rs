@@ -42,7 +42,7 @@ pub use magnetar_core::{Clock, Durability, Sharing, Timestamp};
 pub use crate::{
     clock::SystemClock,
     entry::{Entry, Epoch, Expect, Guard, Listed, Loaded, Page, Saved, Version, WriteId},
-    error::{Result, StateError},
+    error::{Result as StateResult, StateError},
     files::{FileOptions, Files},
     jobs::{JobStateStore, PreparedSave},
     lock::Lock,

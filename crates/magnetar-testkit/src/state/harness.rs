@@ -5,7 +5,7 @@
 use std::{future::Future, pin::Pin, sync::Arc, thread, time::Duration};
 
 use async_trait::async_trait;
-use magnetar_state::{Loaded, Page, Result, StateError, StateStore, limits};
+use magnetar_state::{Loaded, Page, StateError, StateResult as Result, StateStore, limits};
 
 /// A store under test: fresh at the beginning, and opened as often as a law asks.
 #[async_trait]

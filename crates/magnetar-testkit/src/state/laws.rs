@@ -14,7 +14,7 @@ mod tokens;
 
 use std::{fmt::Debug, time::Duration};
 
-use magnetar_state::{Entry, Epoch, Expect, Guard, Loaded, Result, StateError, Version, WriteId};
+use magnetar_state::{Entry, Epoch, Expect, Guard, Loaded, StateError, StateResult as Result, Version, WriteId};
 
 use super::harness::World;
 use crate::law::Law;

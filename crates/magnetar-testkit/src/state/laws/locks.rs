@@ -41,7 +41,7 @@ async fn holder(world: &World) -> Option<Epoch> {
     world.store().holder(WORK).await.unwrap()
 }
 
-fn is_lost<T: std::fmt::Debug>(result: magnetar_state::Result<T>, lock: &Lock) {
+fn is_lost<T: std::fmt::Debug>(result: magnetar_state::StateResult<T>, lock: &Lock) {
     let error = refused(result);
     assert!(error.is_conflict() && !error.is_transient());
     let StateError::LockLost { name, epoch } = error else { panic!("{error}") };
