@@ -13,7 +13,7 @@ use std::{
 };
 
 use futures_lite::future::{block_on, poll_once, zip};
-use magnetar_core::{Capabilities, Error, ErrorKind, JobRef, JobSpec, JobStatus, JobStore, NewChunk, Result};
+use magnetar_core::{Capabilities, Error, ErrorKind, JobRef, JobSpec, JobStatus, JobStore, NewChunk, Op, Result};
 use magnetar_embedded::{Backend, Flush, Options, Reader, Show, Store, SystemClock, Table, Tx, View, Writes};
 use magnetar_memory::MemoryBackend;
 
@@ -216,6 +216,22 @@ fn panic_below_a_read_or_an_opening_is_damage_too() {
             rig.panics_reading.store(false, SeqCst);
             assert_eq!(open().unwrap().get_stats(1).await.unwrap().total_chunks, 2);
         });
+    }
+}
+
+#[test]
+fn failure_before_the_first_transaction_leaves_the_handle_its_session() {
+    for open in [Store::threaded, Store::inline] {
+        let rig = Rig::new();
+        block_on(with_chunks(&rig.open(), 2));
+        let session = |store: &Store| block_on(store.claim_pending(1)).unwrap().unwrap().lease.unwrap().session;
+        let open = || open(Box::new(rig.clone()), Options::default(), Arc::new(SystemClock)).unwrap();
+        let calm = session(&open());
+        let store = open();
+        rig.is_dead.store(true, SeqCst);
+        assert_eq!(kind(block_on(store.apply(vec![Op::Pause { job: 1 }]))), ErrorKind::Backend);
+        rig.is_dead.store(false, SeqCst);
+        assert_eq!(session(&store).get(), calm.get() + 1);
     }
 }
 

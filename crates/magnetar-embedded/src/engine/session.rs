@@ -57,6 +57,8 @@ impl Engine {
             buried: Vec::new(),
         };
         engine.begin_session(&mut txn, now).map_err(Stop::into_error)?;
+        // What fails before the first transaction goes back to this, not to having no session.
+        engine.before = engine.state;
         Ok((engine, txn.into_parts().map_err(Stop::into_error)?.0))
     }
 
