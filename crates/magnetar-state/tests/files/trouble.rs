@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use magnetar_state::{Epoch, Files, Guard, Loaded, Lock, Result, Saved, StateError, Timestamp, Version, WriteId};
+use magnetar_state::{Epoch, Files, Guard, Loaded, Lock, Saved, StateError, StateResult as Result, Timestamp, Version, WriteId};
 use magnetar_testkit::{
     SimFolder,
     folder::{Fault, Faults},
